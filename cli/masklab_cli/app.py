@@ -1,0 +1,192 @@
+"""Commands of masklab."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from masklab.errors import ConfigError, MasklabError
+
+if TYPE_CHECKING:
+    from masklab.study import Study
+    from masklab.training.run import Outcome
+
+app = typer.Typer(
+    name="masklab",
+    help="Train populations of masks over frozen random networks, and compare pruners.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Out = Annotated[Path | None, typer.Option("--out", help="directory of the study; default runs/<study name>")]
+Set = Annotated[list[str], typer.Option("--set", metavar="FIELD=VALUE", help="replace a field, e.g. training.epochs=5")]
+Jobs = Annotated[int, typer.Option("--jobs", min=0, help="worker processes; 0 = one per core")]
+Device = Annotated[str, typer.Option("--device", help="cpu, cuda or auto")]
+Retry = Annotated[bool, typer.Option("--retry-failed", help="train members again whose training failed")]
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="directory of a study (its --out)")]
+
+
+def main() -> None:
+    """Entry point: errors that users can cause are one line and exit code 2; Ctrl-C is 130."""
+    try:
+        app()
+    except MasklabError as error:
+        sys.exit(_fail(str(error)))
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to go on", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
+
+
+def _fail(text: str) -> int:
+    print("masklab: " + " ".join(text.split("\n")), file=sys.stderr)  # noqa: T201
+    return 2
+
+
+@app.command()
+def run(
+    study: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="study file")],
+    out: Out = None,
+    changes: Set = [],  # noqa: B006  typer copies it
+    jobs: Jobs = 0,
+    device: Device = "auto",
+    retry_failed: Retry = False,
+) -> None:
+    """Train, analyze and report; resumes where it stopped."""
+    from masklab_cli import progress
+
+    from masklab import stages
+    from masklab import study as studies
+
+    loaded = studies.read(study, _changes(changes))
+    listener = progress.listener()
+    directory = out or stages.default_directory(loaded)
+    outcome = stages.train(
+        loaded, directory, jobs=jobs, device=device, retry_failed=retry_failed, listener=listener
+    )
+    _print_outcome(outcome, directory)
+    stages.analyze(directory, jobs=jobs, listener=listener)
+    typer.echo(stages.report([directory], listener=listener))
+    raise typer.Exit(1 if outcome.failed else 0)
+
+
+@app.command()
+def train(
+    study: Annotated[Path | None, typer.Argument(metavar="[STUDY.toml]", help="study file")] = None,
+    data: Annotated[str | None, typer.Option(help="data set: digits, or imagefolder:PATH")] = None,
+    network: Annotated[str | None, typer.Option(help="mlp, conv2, conv4, conv6 or conv8")] = None,
+    width: Annotated[float | None, typer.Option(help="factor on channel counts and hidden widths")] = None,
+    pruner: Annotated[list[str], typer.Option(help="a pruner (see `masklab pruners`); repeatable")] = [],  # noqa: B006
+    density: Annotated[list[str], typer.Option(help="fraction of weights kept; repeatable")] = [],  # noqa: B006
+    members: Annotated[int | None, typer.Option(help="members of each population")] = None,
+    epochs: Annotated[int | None, typer.Option(help="passes over the training images")] = None,
+    out: Out = None,
+    changes: Set = [],  # noqa: B006
+    jobs: Jobs = 0,
+    device: Device = "auto",
+    retry_failed: Retry = False,
+) -> None:
+    """Train what a study asks for and its directory lacks.
+
+    Either a study file, or options: every --pruner is trained at every --density.
+    """
+    from masklab_cli import progress
+
+    from masklab import stages
+
+    options = {"data": data, "network": network, "width": width, "members": members, "epochs": epochs}
+    loaded = _study(study, options, pruner, density, changes)
+    directory = out or stages.default_directory(loaded)
+    outcome = stages.train(
+        loaded, directory, jobs=jobs, device=device, retry_failed=retry_failed, listener=progress.listener()
+    )
+    _print_outcome(outcome, directory)
+    raise typer.Exit(1 if outcome.failed else 0)
+
+
+@app.command()
+def analyze(directory: Directory, jobs: Jobs = 0) -> None:
+    """Measure overlap, embeddings and interpolation; writes DIR/analysis/."""
+    from masklab_cli import progress
+
+    from masklab import stages
+
+    typer.echo(stages.analyze(directory, jobs=jobs, listener=progress.listener()))
+
+
+@app.command()
+def report(
+    directories: Annotated[list[Path], typer.Argument(metavar="DIR [DIR …]", help="directories of studies")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE.html", help="default DIR/report.html")
+    ] = None,
+) -> None:
+    """Write one HTML page that compares the pruners of one or several studies."""
+    from masklab_cli import progress
+
+    from masklab import stages
+
+    typer.echo(stages.report(directories, output, listener=progress.listener()))
+
+
+@app.command()
+def show(
+    directory: Directory, as_json: Annotated[bool, typer.Option("--json", help="machine-readable")] = False
+) -> None:
+    """Table of populations and members."""
+    from masklab_cli import tables
+
+    from masklab import stages
+
+    shown = stages.show(directory)
+    typer.echo(tables.as_json(shown) if as_json else tables.as_text(shown))
+
+
+@app.command()
+def pruners() -> None:
+    """Table of gates, refreshes and controls: name, rule, options, source."""
+    from masklab_cli import tables
+
+    typer.echo(tables.pruners())
+
+
+def _changes(assignments: list[str]) -> dict[str, str]:
+    found = {}
+    for assignment in assignments:
+        field, equals, value = assignment.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {assignment}: expected FIELD=VALUE, e.g. training.epochs=5")
+        found[field.strip()] = value.strip()
+    return found
+
+
+def _study(
+    path: Path | None, options: dict[str, object], pruner: list[str], density: list[str], changes: list[str]
+) -> "Study":
+    from masklab import study as studies
+
+    given = {name: value for name, value in options.items() if value is not None}
+    if path is not None:
+        if given or pruner or density:
+            clash = [*given, *(["pruner"] if pruner else []), *(["density"] if density else [])]
+            raise ConfigError(f"give a study file or --{clash[0]}, not both (--set changes a field of the file)")
+        return studies.read(path, _changes(changes))
+    if not pruner or not density:
+        raise ConfigError("give a study file, or at least one --pruner and one --density")
+    return studies.from_options(given, pruner, density, _changes(changes))
+
+
+def _print_outcome(outcome: "Outcome", directory: Path) -> None:
+    typer.echo(
+        f"{directory}: {len(outcome.written)} members trained, {outcome.present} already there"
+        + (f", {len(outcome.failed)} failed" if outcome.failed else "")
+    )
+    for member in outcome.failed:
+        typer.echo(f"failed: {member} (see {directory}/members/{member}.failed.json)", err=True)
+
+
+if __name__ == "__main__":
+    main()

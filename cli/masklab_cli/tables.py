@@ -1,0 +1,88 @@
+"""Tables as text and JSON."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+
+def columns(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """Aligned columns; those in `right` are flush right.
+
+    Examples:
+        >>> print(columns(["name", "n"], [["a", "12"], ["bcdef", "3"]], right=[1]))
+        name    n
+        a      12
+        bcdef   3
+    """
+    table = [list(header), *(list(row) for row in rows)]
+    widths = [max(len(row[i]) for row in table) for i in range(len(header))]
+    lines = (
+        "  ".join(
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in table
+    )
+    return "\n".join(lines)
+
+
+def as_json(shown: dict[str, Any]) -> str:
+    """What `show` found, as JSON."""
+    return json.dumps(shown, indent=1, ensure_ascii=False)
+
+
+def as_text(shown: dict[str, Any]) -> str:
+    """What `show` found, as two tables."""
+    populations = columns(
+        ["population", "density", "members", "stored", "failed", "accuracy", "sd", "events"],
+        [
+            [
+                row["population"],
+                f"{row['density']:g}",
+                str(row["members"]),
+                str(row["stored"]),
+                str(row["failed"]),
+                _percent(row["accuracy_mean"]),
+                _percent(row["accuracy_sd"]),
+                str(row["refresh_events"]),
+            ]
+            for row in shown["populations"]
+        ],
+        right=range(1, 8),
+    )
+    members = columns(
+        ["member", "block", "accuracy", "best epoch", "accuracy there", "density", "events"],
+        [
+            [
+                row["id"],
+                str(row["block"]),
+                _percent(row["accuracy"]),
+                "–" if row["best_epoch"] is None else str(row["best_epoch"] + 1),
+                _percent(row["best_epoch_accuracy"]),
+                f"{row['kept_density']:.4f}",
+                str(row["refresh_events"]),
+            ]
+            for row in shown["members"]
+        ],
+        right=range(1, 7),
+    )
+    failed = [f"failed: {row['id']}: {row['cause']} (step {row['step']})" for row in shown["failures"]]
+    head = f"{shown['study']}: {shown['network']} on {shown['data']}, test accuracy of the last epoch in percent"
+    return "\n\n".join([head, populations, members, *(["\n".join(failed)] if failed else [])])
+
+
+def _percent(fraction: float | None) -> str:
+    return "–" if fraction is None else f"{100 * fraction:.2f}"
+
+
+def pruners() -> str:
+    """Every part of every pruner, from the docstrings of their files."""
+    from masklab import pruners as registry
+
+    parts = {(part.kind, part.name): part for name in registry.names() for part in registry.describe(name)}
+    blocks = []
+    for kind in ("gate", "refresh", "control"):
+        for part in (part for (of, _), part in parts.items() if of == kind):
+            options = [f"    {name}: {text}" for name, text in part.options.items()]
+            blocks.append("\n".join([f"{part.name} ({kind})", f"    {part.rule}", *options, f"    Source: {part.source}"]))
+    return "\n\n".join([*blocks, "pruners: " + ", ".join(registry.names())])

@@ -1,0 +1,6 @@
+"""Stored members: codec, container, member file, directory."""
+
+from masklab.archive.directory import Archive
+from masklab.archive.member import Content, Layer, Member, Recipe
+
+__all__ = ["Archive", "Content", "Layer", "Member", "Recipe"]

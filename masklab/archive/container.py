@@ -1,0 +1,176 @@
+"""The safetensors container, written in one canonical way.
+
+The library's writer orders the metadata by hash, so equal members would differ in bytes; masklab writes
+the header itself and accepts only the header that it would have written. Any safetensors reader can
+read the files.
+
+Source: the safetensors format description (8 bytes little-endian header length, JSON header, data).
+"""
+
+import hashlib
+import json
+import math
+import struct
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from masklab.archive import files
+from masklab.errors import ArchiveError
+
+DTYPES: dict[str, np.dtype[Any]] = {
+    "F32": np.dtype("<f4"),
+    "U16": np.dtype("<u2"),
+    "F16": np.dtype("<f2"),
+    "U8": np.dtype("u1"),
+}
+"""Tensor types that a member file may hold."""
+
+HEADER_LIMIT = 64 * 2**20
+"""Bytes that a header may have; a larger one is refused before it is read."""
+
+
+def digest(data: bytes | memoryview) -> str:
+    """SHA-256 in lower-case hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _dtype_name(array: np.ndarray) -> str:
+    for name, dtype in DTYPES.items():
+        if array.dtype == dtype:
+            return name
+    raise ArchiveError(f"a member file cannot hold tensors of type {array.dtype}")
+
+
+def describe(tensors: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]]:
+    """Type, shape and checksum of each tensor, for the document that goes beside them."""
+    return {
+        name: {
+            "dtype": _dtype_name(array),
+            "shape": list(array.shape),
+            "checksum": digest(np.ascontiguousarray(array).data.cast("B") if array.size else b""),
+        }
+        for name, array in tensors.items()
+    }
+
+
+def _storage_order(described: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Widest type first, then by name: every tensor is aligned, as in the library's own files."""
+    return sorted(described, key=lambda name: (-DTYPES[described[name]["dtype"]].itemsize, name))
+
+
+def _byte_count(entry: Mapping[str, Any]) -> int:
+    return math.prod(entry["shape"]) * DTYPES[entry["dtype"]].itemsize
+
+
+def _spans(described: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[int, int]]:
+    spans, end = {}, 0
+    for name in _storage_order(described):
+        begin, end = end, end + _byte_count(described[name])
+        spans[name] = (begin, end)
+    return spans
+
+
+def header_bytes(document: Mapping[str, Any]) -> bytes:
+    """The one header that belongs to a document (whose `tensors` describe the data)."""
+    text = files.canonical_json(document)
+    header: dict[str, Any] = {"__metadata__": {"checksum": digest(text.encode()), "masklab": text}}
+    described = document["tensors"]
+    for name, (begin, end) in _spans(described).items():
+        entry = described[name]
+        header[name] = {"dtype": entry["dtype"], "shape": entry["shape"], "data_offsets": [begin, end]}
+    encoded = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    encoded += b" " * (-len(encoded) % 8)
+    return struct.pack("<Q", len(encoded)) + encoded
+
+
+def encode(document: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> bytes:
+    """Bytes of a file: header, then the tensors in storage order."""
+    parts: Iterable[bytes] = (
+        np.ascontiguousarray(tensors[name]).tobytes() for name in _storage_order(document["tensors"])
+    )
+    return header_bytes(document) + b"".join(parts)
+
+
+class Reader:
+    """A checked container: its document, and its tensors one by one.
+
+    Opening reads and checks the header and the file's length; a tensor's bytes are checked when they are
+    read, so one layer can be read and trusted alone.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with path.open("rb") as file:
+                head = _read_header(file)
+                length = path.stat().st_size
+        except FileNotFoundError as error:
+            raise ArchiveError(f"{path} does not exist") from error
+        except OSError as error:
+            raise ArchiveError(f"cannot read {path}: {error.strerror or error}") from error
+        except ArchiveError as error:
+            raise ArchiveError(f"{path}: {error}") from error
+        try:
+            self.document = _checked_document(head)
+        except ArchiveError as error:
+            raise ArchiveError(f"{path}: {error}") from error
+        self._spans = _spans(self.document["tensors"])
+        self._start = len(head)
+        expected = self._start + max((end for _, end in self._spans.values()), default=0)
+        if length != expected:
+            raise ArchiveError(f"{path} has {length} bytes; its header promises {expected}")
+
+    def tensor(self, name: str) -> np.ndarray:
+        """One tensor, its checksum verified; shape as described.
+
+        Raises:
+            ArchiveError: No such tensor, or its bytes are damaged.
+        """
+        if name not in self._spans:
+            raise ArchiveError(f"{self.path} has no tensor {name!r}")
+        entry, (begin, end) = self.document["tensors"][name], self._spans[name]
+        with self.path.open("rb") as file:
+            file.seek(self._start + begin)
+            data = file.read(end - begin)
+        if digest(data) != entry["checksum"]:
+            raise ArchiveError(f"{self.path}: tensor {name!r} is damaged (its checksum differs)")
+        return np.frombuffer(data, dtype=DTYPES[entry["dtype"]]).reshape(entry["shape"])
+
+    def names(self) -> list[str]:
+        """Names of all tensors, in storage order."""
+        return list(self._spans)
+
+
+def _read_header(file: BinaryIO) -> bytes:
+    prefix = file.read(8)
+    if len(prefix) < 8:
+        raise ArchiveError(f"file of {len(prefix)} bytes is not a member file")
+    (length,) = struct.unpack("<Q", prefix)
+    if length > HEADER_LIMIT:
+        raise ArchiveError(f"header of {length} bytes; at most {HEADER_LIMIT} are allowed")
+    encoded = file.read(length)
+    if len(encoded) < length:
+        raise ArchiveError("file ends inside its header")
+    return prefix + encoded
+
+
+def _checked_document(head: bytes) -> dict[str, Any]:
+    try:
+        metadata = json.loads(head[8:])["__metadata__"]
+        document = json.loads(metadata["masklab"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ArchiveError("not a masklab member file (no readable masklab document in its header)") from error
+    if not isinstance(document, dict) or "format" not in document:
+        raise ArchiveError("not a masklab member file (its document names no format)")
+    if document["format"] != 1:
+        raise ArchiveError(f"format {document['format']!r} is not known here; known: 1 (a newer masklab reads it)")
+    try:
+        same = header_bytes(document) == head
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ArchiveError(f"damaged header ({type(error).__name__} in its description)") from error
+    if not same:
+        raise ArchiveError("damaged header (it is not the one that belongs to its document)")
+    return document

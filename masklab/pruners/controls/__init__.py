@@ -1,0 +1,1 @@
+"""Controls: populations that answer "compared with what?"; one file per control."""

@@ -1,0 +1,30 @@
+"""Untrained: a uniformly random mask with the same number of kept weights in every layer.
+
+Over frozen random weights it scores near chance accuracy by nature; its overlap shows the chance level.
+
+Source: Su et al., Sanity-Checking Pruning Methods, NeurIPS 2020 (arXiv 2009.11094), for the control.
+"""
+
+import numpy as np
+from jaxtyping import Bool
+from pydantic import Field
+
+from masklab.pruners import options
+
+
+class Options(options.Options):
+    """Options of a population of this control."""
+
+    gate: str = Field("edge-popup", description="gate that turns the mask into effective weights")
+
+
+def draw_mask(random: np.random.RandomState, size: int, kept: int) -> Bool[np.ndarray, " size"]:
+    """Exactly `kept` of `size` weights, uniformly.
+
+    Examples:
+        >>> int(draw_mask(np.random.RandomState(0), 100, 30).sum())
+        30
+    """
+    mask = np.zeros(size, dtype=bool)
+    mask[random.permutation(size)[:kept]] = True
+    return mask

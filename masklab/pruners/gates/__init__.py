@@ -1,0 +1,1 @@
+"""Gates: rules from (base weight, mask) to effective weight; one file per gate."""

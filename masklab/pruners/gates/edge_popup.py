@@ -1,0 +1,21 @@
+"""Kept weights act as they are; pruned weights are zero.
+
+Source: Ramanujan et al., What's Hidden in a Randomly Weighted Neural Network?, CVPR 2020 (arXiv 1911.13299).
+"""
+
+from typing import Any
+
+from jaxtyping import Bool, Float
+
+
+def gain(weight: Float[Any, "members *weight"], mask: Bool[Any, "members *weight"]) -> None:  # noqa: ARG001
+    """This gate scales nothing."""
+
+
+def effective_weight(
+    weight: Float[Any, "members *weight"],
+    mask: Bool[Any, "members *weight"],
+    gain: Float[Any, " members"] | None,  # noqa: ARG001
+) -> Float[Any, "members *weight"]:
+    """W ⊙ M."""
+    return weight * mask

@@ -1,0 +1,1 @@
+"""Refreshes: changes of base weights between epochs; one file per refresh."""

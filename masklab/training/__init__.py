@@ -1,0 +1,1 @@
+"""Training of populations: plan, cohorts, engines, selection; and members rebuilt from their files."""

@@ -1,0 +1,46 @@
+"""Devices and threads, set so that equal plans give equal bytes."""
+
+import os
+import sys
+from pathlib import Path
+
+from masklab.errors import ConfigError
+
+KINDS = ("auto", "cpu", "cuda")
+
+
+def resolve(wanted: str) -> str:
+    """`"cpu"` or `"cuda"` for what the user asked; torch is imported only where a GPU may be.
+
+    Raises:
+        ConfigError: Unknown device, or CUDA without a usable GPU.
+    """
+    if wanted not in KINDS:
+        raise ConfigError(f"unknown device {wanted!r}; known: {', '.join(KINDS)}")
+    if wanted == "cpu" or (wanted == "auto" and not _driver_present()):
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if wanted == "cuda":
+        raise ConfigError("device 'cuda' was asked for, but torch sees no usable GPU; use --device cpu or auto")
+    return "cpu"
+
+
+def _driver_present() -> bool:
+    return not sys.platform.startswith("linux") or Path("/proc/driver/nvidia/version").exists()
+
+
+def prepare(device: str, threads: int) -> None:
+    """Fix the number of threads, and deterministic algorithms on a GPU."""
+    if device == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    import torch
+
+    torch.set_num_threads(threads)
+    if device == "cuda":
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False

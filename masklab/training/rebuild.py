@@ -1,0 +1,132 @@
+"""From a member file to a plain network, and the one function that evaluates it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Shaped, UInt8
+from torch import Tensor, nn
+
+from masklab import networks, pruners
+from masklab.archive import Member
+from masklab.training import device as devices
+from masklab.training import images as imaging
+
+EVALUATION_BATCH = 512
+
+
+class Rebuilt(nn.Module):
+    """A member as users get it: raw intensities in, logits out.
+
+    Attributes:
+        network: The plain network; its weights are the effective weights.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, network: nn.Module, mean: list[float], deviation: list[float]) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(-1, 1, 1))
+        self.register_buffer("deviation", torch.tensor(deviation, dtype=torch.float32).view(-1, 1, 1))
+
+    def forward(self, images: Shaped[Tensor, "batch c h w"]) -> Float[Tensor, "batch classes"]:
+        """Logits of raw images (uint8, or floats in the same units)."""
+        return self.network(imaging.normalise(images, self.mean, self.deviation))
+
+
+def effective_weights(
+    gate: pruners.Gate,
+    base: Mapping[str, np.ndarray],
+    masks: Mapping[str, np.ndarray],
+    gains: Mapping[str, float],
+) -> dict[str, Tensor]:
+    """Layer name → float32 effective weights of one member, on the CPU.
+
+    Args:
+        gate: The member's gate.
+        base: Layer name → base weights.
+        masks: Layer name → boolean mask of the same shape.
+        gains: Layer name → stored gain, for gates that have one.
+    """
+    effective = {}
+    for name, mask in masks.items():
+        gain = torch.tensor([gains[name]], dtype=torch.float32) if name in gains else None
+        weight, kept = torch.from_numpy(base[name])[None], torch.from_numpy(mask)[None]
+        effective[name] = gate.effective_weight(weight, kept, gain)[0]
+    return effective
+
+
+def with_weights(facts: Mapping[str, Any], effective: Mapping[str, Tensor]) -> Rebuilt:
+    """Network that a member file's facts describe, with the effective weights given."""
+    described, data = facts["network"], facts["data"]
+    with torch.device("meta"):  # nothing is drawn for weights that are replaced at once
+        plain = networks.build(
+            described["name"],
+            tuple(described["input_shape"]),
+            described["classes"],
+            described["width"],
+            described["activation"],
+        )
+    plain.load_state_dict({f"{name}.weight": weight for name, weight in effective.items()}, assign=True)
+    return Rebuilt(plain, data["mean"], data["deviation"]).eval()
+
+
+def gate_of(member: Member) -> pruners.Gate:
+    """The gate that a member's file names."""
+    return pruners.resolve(member.facts["gate"], {}, epochs=1).gate
+
+
+def member_weights(member: Member) -> dict[str, Tensor]:
+    """Layer name → float32 effective weights of a stored member.
+
+    Raises:
+        ArchiveError: The file is damaged, or the base weights do not have the stored digest.
+    """
+    gains = {layer.name: layer.gain for layer in member.layers if layer.gain is not None}
+    return effective_weights(gate_of(member), member.weights(), member.mask(), gains)
+
+
+def network(member: Member) -> Rebuilt:
+    """The member as a network from raw images to logits.
+
+    Raises:
+        ArchiveError: The file is damaged, or the base weights do not have the stored digest.
+    """
+    return with_weights(member.facts, member_weights(member))
+
+
+def evaluate(
+    module: nn.Module, images: UInt8[np.ndarray, "images c h w"] | UInt8[Tensor, "images c h w"], batch_size: int
+) -> Float[Tensor, "images classes"]:
+    """Logits of raw images, batch after batch, on the module's device, as float32 on the CPU.
+
+    Stored predictions come from here, so a rebuilt member repeats them exactly under the same batch size,
+    number of threads and kind of device.
+    """
+    device = next(module.parameters()).device
+    pixels = torch.from_numpy(np.array(images)) if isinstance(images, np.ndarray) else images
+    with torch.inference_mode():
+        outputs = [module(batch.to(device)).cpu() for batch in pixels.split(batch_size)]
+    return torch.cat(outputs)
+
+
+def predictions(
+    logits: Float[Tensor, "images classes"],
+) -> tuple[Shaped[np.ndarray, " images"], Float[np.ndarray, "images classes"]]:
+    """Predicted classes (uint8, or uint16 beyond 256 classes) and float16 softmax outputs."""
+    classes = logits.argmax(1).numpy().astype(np.uint8 if logits.shape[1] <= 256 else np.uint16)
+    return classes, logits.softmax(1).numpy().astype(np.float16)
+
+
+def repeat_predictions(member: Member, images: UInt8[np.ndarray, "images c h w"]) -> Float[Tensor, "images classes"]:
+    """Logits of a member under the batch size and threads that its file records, on the CPU."""
+    evaluation = member.facts["evaluation"]
+    threads = torch.get_num_threads()
+    devices.prepare("cpu", evaluation["threads"])
+    try:
+        return evaluate(network(member), images, evaluation["batch_size"])
+    finally:
+        torch.set_num_threads(threads)

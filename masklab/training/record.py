@@ -1,0 +1,221 @@
+"""The resolved study as stored in `study.json`: digests, growth, provenance."""
+
+import hashlib
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from masklab import bits, networks
+from masklab import data as datasets
+from masklab.archive import files, member
+from masklab.errors import ConfigError
+from masklab.study import Population, Study
+from masklab.training.counts import validation_count
+
+SCHEMA = 1
+_LIBRARIES = ("masklab", "torch", "numpy", "scikit-learn", "umap-learn", "numkong", "zstandard")
+
+
+def _digest(document: Any) -> str:
+    return hashlib.sha256(files.canonical_json(document).encode()).hexdigest()
+
+
+def resolve(study: Study, data: datasets.Data) -> dict[str, Any]:
+    """The study with everything filled in, as it is stored (provenance apart).
+
+    Raises:
+        ConfigError: The network does not fit the images, or a pruner does not fit its layers.
+    """
+    layers = networks.layers(
+        study.network.name, data.input_shape, len(data.classes), study.network.width
+    )
+    held_out = validation_count(len(data.train_labels), study.data.validation_fraction)
+    if study.data.validation_fraction > 0 and held_out == 0:
+        raise ConfigError(
+            f"data.validation_fraction {study.data.validation_fraction} of {len(data.train_labels)} images is none; "
+            "give 0 or a larger fraction"
+        )
+    if held_out >= len(data.train_labels):
+        raise ConfigError(f"data.validation_fraction {study.data.validation_fraction} leaves no image to train on")
+    record: dict[str, Any] = {
+        "schema": SCHEMA,
+        "name": study.study.name,
+        "keep_scores": study.study.keep_scores,
+        "seeds": study.seeds.model_dump(),
+        "data": {
+            **study.data.model_dump(),
+            "digest": datasets.content_digest(data),
+            "train": len(data.train_labels) - held_out,
+            "validation": held_out,
+            "test": len(data.test_labels),
+            "classes": list(data.classes),
+            "input_shape": list(data.input_shape),
+        },
+        "network": {
+            **study.network.model_dump(),
+            "layers": [{"name": l.name, "shape": list(l.shape), "size": l.size} for l in layers],
+        },
+        "training": study.training.model_dump(),
+        "analysis": study.analysis.model_dump(),
+    }
+    record["recipe_digest"] = _digest(recipe(record))
+    warnings: list[dict[str, Any]] = []
+    record["populations"] = [
+        _population(study, population, layers, record["recipe_digest"], warnings)
+        for population in study.population
+    ]
+    record["warnings"] = warnings
+    return record
+
+
+def recipe(record: dict[str, Any]) -> dict[str, Any]:
+    """What the recipe digest covers: everything that shapes the masks of every population."""
+    return {
+        "format": member.FORMAT,
+        "data": {key: record["data"][key] for key in ("digest", "validation_fraction")},
+        "network": {key: record["network"][key] for key in ("name", "width", "activation", "layers")},
+        "training": record["training"],
+        "seeds": record["seeds"],
+    }
+
+
+def _population(
+    study: Study,
+    population: Population,
+    layers: list[networks.LayerShape],
+    recipe_digest: str,
+    warnings: list[dict[str, Any]],
+) -> dict[str, Any]:
+    pruner = study.pruner_of(population)
+    counts = [(layer.name, layer.size, bits.kept_count(layer.size, population.density)) for layer in layers]
+    try:
+        notes = pruner.check(counts)
+    except ConfigError as error:
+        raise ConfigError(f"population {population.name!r}: {error}") from error
+    where = {"population": population.name}
+    warnings += [{"code": "refresh-note", "text": note, "where": where} for note in notes]
+    caution = getattr(pruner.gate, "caution", None)
+    if caution and (text := caution(study.training_of(population).weight_init)):
+        warnings.append({"code": "gate-note", "text": text, "where": where})
+    shaping = {
+        "pruner": pruner.name,
+        "gate": pruner.gate_name,
+        "refresh": pruner.refresh_name,
+        "control": pruner.control_name,
+        "density": population.density,
+        "options": pruner.options.model_dump(),
+        "overrides": population.overrides,
+    }
+    return {
+        "name": population.name,
+        **shaping,
+        "members": population.members,
+        "digest": _digest({"recipe": recipe_digest, **shaping}),
+        "layers": [{"name": name, "size": size, "kept": kept} for name, size, kept in counts],
+    }
+
+
+def grow(stored: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """The union of what a directory holds and what a study asks: populations and members only ever grow.
+
+    Raises:
+        ConfigError: Anything that a digest covers differs; the message names the fields.
+    """
+    try:
+        differing = _differences(recipe(stored), recipe(new))
+        if differing:
+            raise ConfigError(f"this directory holds another study: {'; '.join(differing)}; give another --out")
+        merged = {**new, "populations": [], "provenance": stored["provenance"]}
+        held = {population["name"]: population for population in stored["populations"]}
+        asked = {population["name"]: population for population in new["populations"]}
+        for name in [*held, *(name for name in asked if name not in held)]:
+            population = asked.get(name, held.get(name))
+            if name in asked and name in held:
+                population = _grown(held[name], asked[name])
+            merged["populations"].append(population)
+        kept = [w for w in stored["warnings"] if w["where"]["population"] not in asked]
+        merged["warnings"] = kept + new["warnings"]
+    except (KeyError, TypeError) as error:
+        raise ConfigError(f"study.json of this directory is incomplete ({type(error).__name__}: {error})") from error
+    return merged
+
+
+def _grown(held: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    fields = ("pruner", "gate", "density", "options", "overrides")
+    differing = _differences({f: held[f] for f in fields}, {f: asked[f] for f in fields})
+    if differing or held["digest"] != asked["digest"]:
+        raise ConfigError(
+            f"population {held['name']!r} is stored with another recipe: {'; '.join(differing) or 'digest differs'}; "
+            "give this one another `name`, or another --out"
+        )
+    return {**asked, "members": max(held["members"], asked["members"])}
+
+
+def _differences(stored: Any, new: Any, place: str = "") -> list[str]:
+    """Dotted fields that differ, with both values."""
+    if isinstance(stored, dict) and isinstance(new, dict):
+        found = []
+        for key in dict.fromkeys([*stored, *new]):
+            missing = "absent"
+            found += _differences(stored.get(key, missing), new.get(key, missing), f"{place}.{key}".lstrip("."))
+        return found
+    if stored == new:
+        return []
+    values = [text if len(text := str(value)) <= 40 else text[:37] + "..." for value in (stored, new)]
+    return [f"{place} is {values[0]} there, {values[1]} here"]
+
+
+def provenance(command: list[str], *, gpu: str | None = None) -> dict[str, Any]:
+    """Command, versions, hardware, git state and dates of a run that starts now."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {
+        "created": now,
+        "updated": now,
+        "command": shlex.join(command),
+        "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in _LIBRARIES}},
+        "hardware": {
+            "cpu": _cpu(),
+            "cores": os.cpu_count(),
+            "memory_gib": _memory_gib(),
+            "gpu": gpu,
+            "platform": platform.platform(),
+        },
+        "git": _git(),
+        "wall_s": {},
+    }
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()
+
+
+def _memory_gib() -> float | None:
+    if sys.platform == "win32":
+        return None
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+
+
+def _git() -> dict[str, Any] | None:
+    """Commit and dirty flag of the working directory's repository, or None where there is none."""
+
+    def ask(*arguments: str) -> str:
+        return subprocess.run(  # noqa: S603
+            ["git", *arguments],  # noqa: S607
+            capture_output=True, text=True, timeout=10, check=True,
+        ).stdout.strip()
+
+    try:
+        return {"commit": ask("rev-parse", "HEAD"), "dirty": bool(ask("status", "--porcelain"))}
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,179 @@
+"""Train what a study asks for and its directory lacks."""
+
+import contextlib
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from masklab import data as datasets
+from masklab import parallel
+from masklab.archive import Member, directory, files
+from masklab.errors import ArchiveError
+from masklab.progress import Listener
+from masklab.study import Study
+from masklab.training import device as devices
+from masklab.training import plan as plans
+from masklab.training import record as records
+
+
+@dataclass
+class Outcome:
+    """What one call of `train` did.
+
+    Attributes:
+        written: Ids of the members trained now.
+        present: Number of members that were already there.
+        failed: Ids of members whose training failed, now or before.
+    """
+
+    written: list[str] = field(default_factory=list)
+    present: int = 0
+    failed: list[str] = field(default_factory=list)
+
+
+def train(
+    study: Study, out: Path, *, jobs: int, device: str, retry_failed: bool, listener: Listener
+) -> Outcome:
+    """Train the members of a study that its directory does not hold yet.
+
+    Args:
+        study: What to train.
+        out: The study's directory; created, or continued.
+        jobs: Cohorts trained side by side; 0 = one per core (one in all on a GPU).
+        device: `"cpu"`, `"cuda"` or `"auto"`.
+        retry_failed: Train members again whose training failed before.
+        listener: Told how far it is.
+
+    Raises:
+        ConfigError: The study does not fit its data or its directory.
+        DataError: The data set cannot be read.
+        ArchiveError: A stored file is damaged, or nothing can be written.
+    """
+    started = time.monotonic()
+    data = datasets.load(study.data.name, study.data.path)
+    record = records.resolve(study, data)
+    stored = files.read_json(out / directory.STUDY) if (out / directory.STUDY).exists() else None
+    merged = records.grow(stored, record) if stored else record
+    _refuse_foreign(out, stored)
+    outcome = _take_stock(study, out, merged, retry_failed)
+    wanted = None if device == "auto" and (out / directory.PLAN).exists() else devices.resolve(device)
+    plan = plans.read_or_make(out, merged, wanted)
+    pending = _pending(study, out, plan, outcome)
+    for note in merged["warnings"]:
+        listener.note(f"{note['where']['population']}: {note['text']}")
+    if stored and not pending and {k: v for k, v in stored.items() if k != "provenance"} == {
+        k: v for k, v in merged.items() if k != "provenance"
+    }:
+        return outcome
+    merged["provenance"] = _provenance(stored)
+    files.write_json(out / directory.STUDY, merged)
+    files.write_json(out / directory.PLAN, plan)
+    files.sweep_temporaries(out)
+    if pending:
+        workers = jobs or (1 if plan["device"] == "cuda" else parallel.cores())
+        for summary in _run(out, pending, data, workers, study.training.epochs, listener):
+            outcome.written += summary["written"]
+            outcome.failed += summary["failed"]
+    shutil.rmtree(out / directory.CHECKPOINTS, ignore_errors=True)
+    wall = merged["provenance"]["wall_s"]
+    wall["train"] = round(wall.get("train", 0.0) + time.monotonic() - started, 2)
+    files.write_json(out / directory.STUDY, merged)
+    return outcome
+
+
+def _provenance(stored: dict[str, Any] | None) -> dict[str, Any]:
+    fresh = records.provenance(["masklab", *sys.argv[1:]])
+    if stored is None:
+        return fresh
+    return {**fresh, "created": stored["provenance"]["created"], "wall_s": stored["provenance"]["wall_s"]}
+
+
+def _refuse_foreign(out: Path, stored: dict[str, Any] | None) -> None:
+    if out.exists() and not out.is_dir():
+        raise ArchiveError(f"{out} is not a directory")
+    if stored is None and (out / directory.MEMBERS).exists():
+        raise ArchiveError(f"{out} holds members but no {directory.STUDY}; give another --out")
+
+
+def _take_stock(study: Study, out: Path, record: dict[str, Any], retry_failed: bool) -> Outcome:
+    """Check the headers of stored members and list failures.
+
+    Raises:
+        ArchiveError: A stored file is damaged or another study's.
+    """
+    outcome = Outcome()
+    digests = {population["name"]: population["digest"] for population in record["populations"]}
+    for population in study.population:
+        for index in range(population.members):
+            path = directory.member_path(out, population.name, index)
+            if path.exists():
+                facts = Member(path).facts
+                if facts["population_digest"] != digests[population.name]:
+                    raise ArchiveError(f"{path} was trained under another recipe; remove it to train it again")
+                outcome.present += 1
+            elif not retry_failed and directory.failure_path(out, population.name, index).exists():
+                outcome.failed.append(f"{population.name}/{index:04d}")
+    return outcome
+
+
+def _pending(study: Study, out: Path, plan: dict[str, Any], outcome: Outcome) -> list[dict[str, Any]]:
+    """Cohorts of this study's populations with a member that is neither stored nor known to fail."""
+    failed = set(outcome.failed)
+    asked = {population.name: population.members for population in study.population}
+    return [
+        cohort
+        for cohort in plan["cohorts"]
+        if any(
+            index < asked.get(cohort["population"], 0)
+            and not directory.member_path(out, cohort["population"], index).exists()
+            and f"{cohort['population']}/{index:04d}" not in failed
+            for index in cohort["indices"]
+        )
+    ]
+
+
+def _run(
+    out: Path, pending: list[dict[str, Any]], data: datasets.Data, jobs: int, epochs: int, listener: Listener
+) -> Iterator[dict[str, Any]]:
+    units = {cohort["id"]: epochs * len(cohort["indices"]) for cohort in pending}
+    listener.begin(f"train {sum(len(c['indices']) for c in pending)} members", sum(units.values()))
+    finished: set[str] = set()
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.5):
+            listener.advance(int(sum(_share(out, name, finished) * units[name] for name in units)))
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        for summary in parallel.run(_task, [(out, cohort, data) for cohort in pending], jobs):
+            finished.add(summary["cohort"])
+            yield summary
+        done.set()
+        watcher.join()
+        listener.advance(sum(units.values()))
+    finally:
+        done.set()
+        listener.end()
+
+
+def _task(out: Path, cohort: dict[str, Any], data: datasets.Data) -> dict[str, Any]:
+    from masklab.training import task  # torch is imported by whoever computes, not by whoever waits
+
+    return task.run(out, cohort, data)
+
+
+def _share(out: Path, cohort_id: str, finished: set[str]) -> float:
+    """Fraction of a cohort that is done, from the small file that its worker writes."""
+    if cohort_id in finished:
+        return 1.0
+    with contextlib.suppress(OSError, ValueError, ZeroDivisionError):
+        done, _, total = (out / directory.CHECKPOINTS / f"{cohort_id}.progress").read_text().partition("/")
+        return int(done) / int(total)
+    return 0.0
