@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __version__ = metadata.version("masklab")
 
 
-def open(directory: str | Path) -> "Archive":  # noqa: A001  masklab.open reads as intended
+def open(directory: str | Path) -> "Archive":
     """The stored members of a study.
 
     Args:

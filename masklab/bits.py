@@ -44,7 +44,7 @@ def unpack(packed: UInt8[np.ndarray, "*rows bytes"], size: int) -> Bool[np.ndarr
 
 def count(packed: UInt8[np.ndarray, "*rows bytes"]) -> Int64[np.ndarray, "*rows"]:
     """Number of set bits in each row."""
-    return np.bitwise_count(packed).sum(axis=-1, dtype=np.int64)
+    return np.asarray(np.bitwise_count(packed).sum(axis=-1, dtype=np.int64))
 
 
 _BLOCK_BYTES = 8192  # a block of columns stays in cache: 2–3 times faster than whole rows

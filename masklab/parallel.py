@@ -1,8 +1,11 @@
 """The joblib seam: independent tasks on one machine, or on whatever joblib backend is registered."""
 
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -15,7 +18,8 @@ def cores() -> int:
 def run(function: Callable[..., T], calls: Sequence[tuple[Any, ...]], jobs: int) -> Iterator[T]:
     """Results of `function(*call)` for every call, in the order in which they become ready.
 
-    With one job, or one call, everything runs in this process.
+    With one job, or one call, everything runs in this process, when the results are asked for; otherwise
+    work begins at once.
 
     Args:
         function: A module-level function (it travels by name).
@@ -23,12 +27,29 @@ def run(function: Callable[..., T], calls: Sequence[tuple[Any, ...]], jobs: int)
         jobs: Worker processes.
     """
     if jobs <= 1 or len(calls) <= 1:
-        for call in calls:
-            yield function(*call)
-        return
+        return (function(*call) for call in calls)
     import joblib
 
     workers = joblib.Parallel(
-        n_jobs=min(jobs, len(calls)), return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs"
+        n_jobs=min(jobs, len(calls)), return_as="generator_unordered", pre_dispatch="n_jobs"
     )
-    yield from workers(joblib.delayed(function)(*call) for call in calls)
+    return cast(Iterator[T], workers(joblib.delayed(_guarded)(function, call) for call in calls))
+
+
+def _guarded(function: Callable[..., T], call: tuple[Any, ...]) -> T:
+    """Run one task in a worker that does not outlive the process that started it."""
+    _watch_parent()
+    return function(*call)
+
+
+@cache
+def _watch_parent() -> None:
+    """End this worker when its parent is gone: a killed run must not leave workers behind."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,8 +1,9 @@
 """How long work tells whoever waits how far it is."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
+@runtime_checkable
 class Listener(Protocol):
     """What the command line offers to the stages."""
 

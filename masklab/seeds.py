@@ -17,7 +17,9 @@ Source = Literal["weights", "scores", "batches", "augment", "refresh", "mask", "
 SOURCES: tuple[str, ...] = get_args(Source)
 
 
-def stream(seed: int, source: Source, level: int = 0, layer: str = "", event: int = 0) -> np.random.RandomState:
+def stream(
+    seed: int, source: Source, level: int = 0, layer: str = "", event: int = 0
+) -> np.random.RandomState:
     """Random stream of one path.
 
     Args:

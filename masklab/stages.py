@@ -1,10 +1,14 @@
 """One function per verb: from files to files."""
 
-import json
+import statistics
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from masklab.archive import Archive
+from masklab import parallel
+from masklab.archive import Archive, directory
+from masklab.errors import ConfigError, DataError
 from masklab.progress import Listener, Silent
 from masklab.study import Study
 from masklab.training import run as training
@@ -12,7 +16,9 @@ from masklab.training import run as training
 
 def default_directory(study: Study) -> Path:
     """Where a study is stored unless the user says: `runs/<study.name>`."""
-    return Path("runs") / "".join(c if c.isalnum() or c in "+-_." else "-" for c in study.study.name).lstrip(".")
+    return Path("runs") / "".join(c if c.isalnum() or c in "+-_." else "-" for c in study.study.name).lstrip(
+        "."
+    )
 
 
 def train(
@@ -30,18 +36,18 @@ def train(
     )
 
 
-def show(directory: Path) -> dict[str, Any]:
+def show(out: Path) -> dict[str, Any]:
     """Populations and members of a directory, JSON-able.
 
     Raises:
         ArchiveError: There is no study, or a member file is damaged.
     """
-    archive = Archive(directory)
-    members = archive.members
+    archive = Archive(out)
+    members = [{"id": member, **row} for member, row in zip(archive.ids, archive.rows, strict=True)]
     populations = []
     for population in archive.study["populations"]:
-        own = members[members["population"] == population["name"]] if len(members) else members
-        failed = [i for i in archive.failures if i.rpartition("/")[0] == population["name"]]
+        own = [row for row in members if row["population"] == population["name"]]
+        accuracies = [row["accuracy"] for row in own]
         populations.append(
             {
                 "population": population["name"],
@@ -49,10 +55,10 @@ def show(directory: Path) -> dict[str, Any]:
                 "density": population["density"],
                 "members": population["members"],
                 "stored": len(own),
-                "failed": len(failed),
-                "accuracy_mean": float(own["accuracy"].mean()) if len(own) else None,
-                "accuracy_sd": float(own["accuracy"].std()) if len(own) > 1 else None,
-                "refresh_events": int(own["refresh_events"].max()) if len(own) else 0,
+                "failed": sum(i.rpartition("/")[0] == population["name"] for i in archive.failures),
+                "accuracy_mean": statistics.fmean(accuracies) if accuracies else None,
+                "accuracy_sd": statistics.stdev(accuracies) if len(accuracies) > 1 else None,
+                "refresh_events": max((row["refresh_events"] for row in own), default=0),
             }
         )
     study = archive.study
@@ -61,6 +67,84 @@ def show(directory: Path) -> dict[str, Any]:
         "data": study["data"]["name"],
         "network": f"{study['network']['name']} × {study['network']['width']:g}",
         "populations": populations,
-        "members": json.loads(members.reset_index(names="id").to_json(orient="records")) if len(members) else [],
-        "failures": [{"id": member, "cause": f["cause"], "step": f["step"]} for member, f in archive.failures.items()],
+        "members": members,
+        "failures": [
+            {"id": member, "cause": f["cause"], "step": f["step"]} for member, f in archive.failures.items()
+        ],
     }
+
+
+def analyze(out: Path, *, jobs: int = 0, listener: Listener | None = None) -> Path:
+    """Measure the members of a directory; embeddings and landscape run beside the overlap.
+
+    Args:
+        out: The study's directory.
+        jobs: Worker processes; 0 = one per core.
+        listener: Told how far it is.
+
+    Returns:
+        The `results.json` that was written.
+
+    Raises:
+        ArchiveError: No members are stored, one is damaged, or nothing can be written.
+    """
+    from masklab.analysis import distances as distance_measures
+    from masklab.analysis import embedding
+    from masklab.analysis import results as results_files
+
+    listener, started = listener or Silent(), time.monotonic()
+    archive = Archive(out)
+    distances = distance_measures.measure(archive)
+    hamming = distances.hamming()
+    tasks = [("landscape", out), ("umap", (distances.ids, hamming, archive.study["seeds"]["study"]))]
+    listener.begin(f"analyze {len(distances.ids)} members", len(tasks) + 1)
+    try:
+        running = parallel.run(_analysis_task, tasks, jobs or parallel.cores())
+        embeddings = [embedding.pcoa(distances.ids, hamming)]
+        found: dict[str, Any] = {}
+        for done, (name, result) in enumerate(running, start=1):
+            found[name] = result
+            listener.advance(done)
+        rows, points, warnings = found["landscape"]
+        results = results_files.assemble(
+            archive,
+            distances,
+            embeddings=[*embeddings, found["umap"]],
+            landscape=rows,
+            extra_warnings=warnings,
+        )
+        results["study"]["provenance"]["wall_s"]["analyze"] = round(time.monotonic() - started, 2)
+        results_files.write(out, results, distances, points)
+    finally:
+        listener.end()
+    for warning in results["warnings"]:
+        listener.note(f"{warning['code']}: {warning['text']}")
+    return out / directory.ANALYSIS / "results.json"
+
+
+def _analysis_task(name: str, argument: Any) -> tuple[str, Any]:
+    if name == "umap":
+        from masklab.analysis import embedding
+
+        return name, embedding.umap(*argument)
+    from masklab.landscape import linear
+
+    try:
+        return name, (*linear.interpolate(argument), [])
+    except DataError as error:  # masks can be compared without their data; the page says what is missing
+        warning = {"code": "no-landscape", "text": f"no interpolation was measured: {error}", "where": {}}
+        return name, ([], [], [warning])
+
+
+def report(directories: Sequence[Path], output: Path | None = None) -> Path:
+    """Write one page for one or several analysed studies; default `DIR/report.html`.
+
+    Raises:
+        ConfigError: Several directories without a name for the page.
+        ArchiveError: A directory has no analysis, or the page cannot be written.
+    """
+    from masklab import report as reports
+
+    if output is None and len(directories) > 1:
+        raise ConfigError("several studies go on one page of their own: name it with -o FILE.html")
+    return reports.write(directories, output or directories[0] / directory.REPORT)

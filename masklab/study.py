@@ -1,6 +1,7 @@
 """A study's configuration: read from TOML, validated, and never changed afterwards."""
 
 import math
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,12 +9,20 @@ from typing import Annotated, Any, Literal, get_args
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from masklab import errors, networks, pruners, weights
 from masklab.archive import directory
 from masklab.errors import ConfigError
 
-Level = Annotated[int, Field(ge=1)] | Literal["member"]
+
+def _level(value: Any) -> Any:
+    if value == "member" or (type(value) is int and value >= 1):
+        return value
+    raise PydanticCustomError("level", 'input should be a whole number from 1, or "member"')
+
+
+Level = Annotated[int | Literal["member"], pydantic.BeforeValidator(_level)]
 SEED_SOURCES = ("weights", "scores", "batches", "augment", "refresh", "mask")
 OVERRIDES = ("weight_init", "fan_scale", "score_init", "rank")
 
@@ -27,21 +36,32 @@ class Section(BaseModel):
 class Head(Section):
     """`[study]`."""
 
-    name: str = Field("study", min_length=1, max_length=120, description="name of the study; also of its default directory")
-    keep_scores: Literal["final", "none"] = Field("final", description="whether member files hold the final scores")
+    name: str = Field(
+        default="study",
+        min_length=1,
+        max_length=120,
+        description="name of the study; also of its default directory",
+    )
+    keep_scores: Literal["final", "none"] = Field(
+        default="final", description="whether member files hold the final scores"
+    )
 
 
 class Seeds(Section):
     """`[seeds]`: an integer L means L draws (member i uses draw i mod L), "member" a draw for each."""
 
-    study: int = Field(0, ge=0, lt=2**63, description="seed from which every stream is derived")
-    weights: Level = Field(3, description="draws of the base weights; members that share one form a block")
-    scores: Level = Field("member", description="draws of the initial scores")
-    batches: Level = Field("member", description="draws of the order of the training images")
-    augment: Level = Field("member", description="draws of the augmentation")
-    refresh: Level = Field("member", description="draws of the refresh events")
-    mask: Level = Field("member", description="draws of the random control's masks")
-    crossed: bool = Field(False, description="full factorial of the integer sources; members = their product")
+    study: int = Field(default=0, ge=0, lt=2**63, description="seed from which every stream is derived")
+    weights: Level = Field(
+        default=3, description="draws of the base weights; members that share one form a block"
+    )
+    scores: Level = Field(default="member", description="draws of the initial scores")
+    batches: Level = Field(default="member", description="draws of the order of the training images")
+    augment: Level = Field(default="member", description="draws of the augmentation")
+    refresh: Level = Field(default="member", description="draws of the refresh events")
+    mask: Level = Field(default="member", description="draws of the random control's masks")
+    crossed: bool = Field(
+        default=False, description="full factorial of the integer sources; members = their product"
+    )
 
     def product(self) -> int:
         """Members of a crossed design."""
@@ -72,46 +92,60 @@ class Seeds(Section):
 class DataSection(Section):
     """`[data]`."""
 
-    name: str = Field("digits", description="data set")
-    path: str | None = Field(None, description="where it lies, for data sets that are read from files")
+    name: str = Field(default="digits", description="data set")
+    path: str | None = Field(
+        default=None, description="where it lies, for data sets that are read from files"
+    )
     validation_fraction: float = Field(
-        0.1, ge=0, lt=1, description="share of the training images held out to choose the best epoch"
+        default=0.1, ge=0, lt=1, description="share of the training images held out to choose the best epoch"
     )
 
 
 class NetworkSection(Section):
     """`[network]`."""
 
-    name: str = Field("conv2", description="network")
-    width: float = Field(1.0, gt=0, le=64, description="factor on every channel count and hidden width")
-    activation: str = Field("relu", description="activation")
+    name: str = Field(default="conv2", description="network")
+    width: float = Field(
+        default=1.0, gt=0, le=64, description="factor on every channel count and hidden width"
+    )
+    activation: str = Field(default="relu", description="activation")
 
 
 class Training(Section):
     """`[training]`."""
 
-    epochs: int = Field(20, ge=1, le=100_000, description="passes over the training images")
-    batch_size: int = Field(128, ge=1, description="images per step")
-    learning_rate: float = Field(0.1, gt=0, description="SGD learning rate on the scores at the start")
-    momentum: float = Field(0.9, ge=0, lt=1, description="SGD momentum")
-    weight_decay: float = Field(1e-4, ge=0, description="SGD weight decay on the scores")
-    schedule: Literal["cosine", "constant"] = Field("cosine", description="learning rate per epoch")
-    augment: Literal["none", "crop-flip"] = Field(
-        "none", description="crop after padding by 4 pixels, and horizontal flip"
+    epochs: int = Field(default=20, ge=1, le=100_000, description="passes over the training images")
+    batch_size: int = Field(default=128, ge=1, description="images per step")
+    learning_rate: float = Field(
+        default=0.1, gt=0, description="SGD learning rate on the scores at the start"
     )
-    weight_init: str = Field("kaiming-normal", description="distribution of the base weights")
-    fan_scale: str = Field("kept", description="factor on the fan: kept = the kept fraction, none = 1")
-    score_init: str = Field("uniform", description="distribution of the initial scores")
-    rank: Literal["abs", "signed"] = Field("abs", description="weights are ranked by |score| or by score")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="SGD momentum")
+    weight_decay: float = Field(default=1e-4, ge=0, description="SGD weight decay on the scores")
+    schedule: Literal["cosine", "constant"] = Field(default="cosine", description="learning rate per epoch")
+    augment: Literal["none", "crop-flip"] = Field(
+        default="none", description="crop after padding by 4 pixels, and horizontal flip"
+    )
+    weight_init: str = Field(default="kaiming-normal", description="distribution of the base weights")
+    fan_scale: str = Field(
+        default="kept", description="factor on the fan: kept = the kept fraction, none = 1"
+    )
+    score_init: str = Field(default="uniform", description="distribution of the initial scores")
+    rank: Literal["abs", "signed"] = Field(
+        default="abs", description="weights are ranked by |score| or by score"
+    )
 
 
 class Analysis(Section):
     """`[analysis]`: sampling of analyses; not part of any digest."""
 
     interpolation_pairs: int = Field(
-        6, ge=0, description="sampled pairs per cell of populations on which interpolation is measured"
+        default=6,
+        ge=0,
+        description="sampled pairs per cell of populations on which interpolation is measured",
     )
-    interpolation_points: int = Field(11, ge=3, le=1001, description="points on each path, ends included")
+    interpolation_points: int = Field(
+        default=11, ge=3, le=1001, description="points on each path, ends included"
+    )
 
 
 class Population(BaseModel):
@@ -121,7 +155,7 @@ class Population(BaseModel):
 
     pruner: str = Field(description="<gate>, <gate>+<refresh> or a control")
     density: float = Field(gt=0, le=1, description="fraction of weights kept")
-    members: int = Field(8, ge=1, le=1_000_000, description="number of members")
+    members: int = Field(default=8, ge=1, le=1_000_000, description="number of members")
     name: str = Field(
         pattern=rf"^{directory.POPULATION_NAME.pattern}$",
         max_length=100,
@@ -129,7 +163,7 @@ class Population(BaseModel):
     )
 
     @property
-    def overrides(self) -> dict[str, str]:
+    def overrides(self) -> dict[str, Any]:
         """Fields of `[training]` that this population replaces."""
         return {key: value for key, value in self._extra.items() if key in OVERRIDES}
 
@@ -192,11 +226,13 @@ def read(path: Path, changes: Mapping[str, str] | None = None) -> Study:
         raise ConfigError(f"study file {path} does not exist") from error
     except OSError as error:
         raise ConfigError(f"cannot read study file {path}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, a number of 5,000 digits, …
         raise ConfigError(f"study file {path} is not TOML: {error}") from error
     if not isinstance(raw.get("study", {}), dict):
         raise ConfigError(f"{path}: study must be a table: [study]")
-    raw.setdefault("study", {}).setdefault("name", path.stem if path.stem != "study" else path.resolve().parent.name)
+    raw.setdefault("study", {}).setdefault(
+        "name", path.stem if path.stem != "study" else path.resolve().parent.name
+    )
     return build(apply(raw, changes or {}), where=str(path))
 
 
@@ -211,11 +247,13 @@ def apply(raw: dict[str, Any], changes: Mapping[str, str]) -> dict[str, Any]:
         if not key or table not in Study.model_fields or table == "population":
             known = ", ".join(name for name in Study.model_fields if name != "population")
             raise ConfigError(f"--set {field}: expected TABLE.KEY=VALUE with one of the tables {known}")
+        if not isinstance(raw.setdefault(table, {}), dict):
+            raise ConfigError(f"{table} must be a table: [{table}]")
         try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            value = text
-        raw.setdefault(table, {})[key] = value
+            parsed = tomllib.loads(f"value = {text}")
+        except (ValueError, RecursionError):
+            parsed = {}
+        raw[table][key] = parsed["value"] if set(parsed) == {"value"} else text
     return raw
 
 
@@ -250,7 +288,8 @@ def _named(entry: Any, raw: Mapping[str, Any]) -> Any:
     filled = dict(entry)
     if "name" not in filled and "pruner" in filled and "density" in filled:
         density = filled["density"]
-        filled["name"] = f"{filled['pruner']}-d{getattr(density, 'text', density)}"
+        typed_name = f"{filled['pruner']}-d{getattr(density, 'text', density)}".lower()
+        filled["name"] = re.sub(r"[^a-z0-9.+_-]", "-", typed_name)
     seeds = raw.get("seeds")
     if "members" not in filled and isinstance(seeds, dict) and seeds.get("crossed") is True:
         try:
@@ -264,10 +303,13 @@ def _check(study: Study, where: str) -> None:
     """What one field's type cannot say."""
     seen: set[str] = set()
     if study.network.name not in networks.names():
-        raise ConfigError(f"{where}: network.name: {errors.unknown('network', study.network.name, networks.names())}")
+        raise ConfigError(
+            f"{where}: network.name: {errors.unknown('network', study.network.name, networks.names())}"
+        )
     if study.network.activation not in networks.ACTIVATIONS:
         known = errors.unknown("activation", study.network.activation, networks.ACTIVATIONS)
         raise ConfigError(f"{where}: network.activation: {known}")
+    _check_training(study.training, f"{where}: training")
     for population in study.population:
         place = f"{where}: population {population.name!r}"
         if population.name in seen:
@@ -277,36 +319,40 @@ def _check(study: Study, where: str) -> None:
             raise ConfigError(
                 f"{place}: members = {population.members}, but the crossed seeds make {study.seeds.product()}"
             )
+        _check_training(study.training_of(population), place)
         try:
-            _check_training(study.training_of(population))
             study.pruner_of(population)
         except pydantic.ValidationError as error:
             known = pruners.options_type(population.pruner)
-            raise ConfigError(f"{place}: {_explain(error, known, *OVERRIDES, *Population.model_fields)}") from error
+            raise ConfigError(
+                f"{place}: {_explain(error, known, *OVERRIDES, *Population.model_fields)}"
+            ) from error
         except ConfigError as error:
             raise ConfigError(f"{place}: {error}") from error
 
 
-def _check_training(training: Training) -> None:
+def _check_training(training: Training, place: str) -> None:
     for kind, known in (
         ("weight_init", weights.WEIGHT_INITS),
         ("score_init", weights.SCORE_INITS),
         ("fan_scale", weights.FAN_SCALES),
         ("rank", get_args(Training.model_fields["rank"].annotation)),
     ):
-        if getattr(training, kind) not in known:
-            raise ConfigError(errors.unknown(kind, str(getattr(training, kind)), known))
+        if getattr(training, kind) not in tuple(known):
+            raise ConfigError(f"{place}: {errors.unknown(kind, str(getattr(training, kind)), known)}")
 
 
 def _explain(error: pydantic.ValidationError, model: type[BaseModel], *also_known: str) -> str:
     """First problem of a validation, in one line: field, what was got, what is allowed."""
     problems = error.errors(include_url=False)
-    first = problems[0]
+    first = next((one for one in problems if one["type"] == "extra_forbidden"), problems[0])
     place = ".".join(str(part + 1) if isinstance(part, int) else part for part in first["loc"])
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     if first["type"] == "extra_forbidden":
         known = [*_fields_at(model, first["loc"][:-1]), *also_known]
-        return errors.unknown("key", place, known if len(first["loc"]) == 1 else _prefixed(place, known)) + more
+        return (
+            errors.unknown("key", place, known if len(first["loc"]) == 1 else _prefixed(place, known)) + more
+        )
     got = "" if first["type"] == "missing" else f", got {_short(first['input'])}"
     return f"{place}: {first['msg'][0].lower()}{first['msg'][1:]}{got}{more}"
 
@@ -324,7 +370,11 @@ def _short(value: Any) -> str:
 def _fields_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
     for part in loc:
         field = model.model_fields.get(str(part))
-        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
+        if (
+            field is None
+            or not isinstance(field.annotation, type)
+            or not issubclass(field.annotation, BaseModel)
+        ):
             break
         model = field.annotation
     return list(model.model_fields)

@@ -23,11 +23,16 @@ app = typer.Typer(
 )
 
 Out = Annotated[Path | None, typer.Option("--out", help="directory of the study; default runs/<study name>")]
-Set = Annotated[list[str], typer.Option("--set", metavar="FIELD=VALUE", help="replace a field, e.g. training.epochs=5")]
+Set = Annotated[
+    list[str], typer.Option("--set", metavar="FIELD=VALUE", help="replace a field, e.g. training.epochs=5")
+]
 Jobs = Annotated[int, typer.Option("--jobs", min=0, help="worker processes; 0 = one per core")]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda or auto")]
 Retry = Annotated[bool, typer.Option("--retry-failed", help="train members again whose training failed")]
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="directory of a study (its --out)")]
+
+
+_INTERRUPTED = 130  # Typer's exit code for Ctrl-C
 
 
 def main() -> None:
@@ -36,9 +41,10 @@ def main() -> None:
         app()
     except MasklabError as error:
         sys.exit(_fail(str(error)))
-    except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on", file=sys.stderr)  # noqa: T201
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == _INTERRUPTED:
+            print("masklab: interrupted; the same command goes on where it stopped", file=sys.stderr)  # noqa: T201
+        raise
 
 
 def _fail(text: str) -> int:
@@ -56,10 +62,9 @@ def run(
     retry_failed: Retry = False,
 ) -> None:
     """Train, analyze and report; resumes where it stopped."""
-    from masklab_cli import progress
-
     from masklab import stages
     from masklab import study as studies
+    from masklab_cli import progress
 
     loaded = studies.read(study, _changes(changes))
     listener = progress.listener()
@@ -69,7 +74,7 @@ def run(
     )
     _print_outcome(outcome, directory)
     stages.analyze(directory, jobs=jobs, listener=listener)
-    typer.echo(stages.report([directory], listener=listener))
+    typer.echo(stages.report([directory]))
     raise typer.Exit(1 if outcome.failed else 0)
 
 
@@ -93,9 +98,8 @@ def train(
 
     Either a study file, or options: every --pruner is trained at every --density.
     """
-    from masklab_cli import progress
-
     from masklab import stages
+    from masklab_cli import progress
 
     options = {"data": data, "network": network, "width": width, "members": members, "epochs": epochs}
     loaded = _study(study, options, pruner, density, changes)
@@ -110,9 +114,8 @@ def train(
 @app.command()
 def analyze(directory: Directory, jobs: Jobs = 0) -> None:
     """Measure overlap, embeddings and interpolation; writes DIR/analysis/."""
-    from masklab_cli import progress
-
     from masklab import stages
+    from masklab_cli import progress
 
     typer.echo(stages.analyze(directory, jobs=jobs, listener=progress.listener()))
 
@@ -125,11 +128,10 @@ def report(
     ] = None,
 ) -> None:
     """Write one HTML page that compares the pruners of one or several studies."""
+    from masklab import stages
     from masklab_cli import progress
 
-    from masklab import stages
-
-    typer.echo(stages.report(directories, output, listener=progress.listener()))
+    typer.echo(stages.report(directories, output))
 
 
 @app.command()
@@ -137,9 +139,8 @@ def show(
     directory: Directory, as_json: Annotated[bool, typer.Option("--json", help="machine-readable")] = False
 ) -> None:
     """Table of populations and members."""
-    from masklab_cli import tables
-
     from masklab import stages
+    from masklab_cli import tables
 
     shown = stages.show(directory)
     typer.echo(tables.as_json(shown) if as_json else tables.as_text(shown))
@@ -172,7 +173,9 @@ def _study(
     if path is not None:
         if given or pruner or density:
             clash = [*given, *(["pruner"] if pruner else []), *(["density"] if density else [])]
-            raise ConfigError(f"give a study file or --{clash[0]}, not both (--set changes a field of the file)")
+            raise ConfigError(
+                f"give a study file or --{clash[0]}, not both (--set changes a field of the file)"
+            )
         return studies.read(path, _changes(changes))
     if not pruner or not density:
         raise ConfigError("give a study file, or at least one --pruner and one --density")

@@ -32,7 +32,7 @@ class Lines:
     def advance(self, done: int) -> None:
         """Say how far it is, now and then."""
         now = time.monotonic()
-        if now - self._said < _EVERY_S or not 0 < done < self._total:
+        if now - self._said < _EVERY_S or not self._total // 50 < done < self._total:
             return
         self._said = now
         left = (now - self._started) * (self._total - done) / done
@@ -48,8 +48,14 @@ class Bar:
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-        from rich.progress import TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            TaskProgressColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
 
         self._console = Console(stderr=True, highlight=False)
         self._progress = Progress(

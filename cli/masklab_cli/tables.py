@@ -67,7 +67,9 @@ def as_text(shown: dict[str, Any]) -> str:
         right=range(1, 7),
     )
     failed = [f"failed: {row['id']}: {row['cause']} (step {row['step']})" for row in shown["failures"]]
-    head = f"{shown['study']}: {shown['network']} on {shown['data']}, test accuracy of the last epoch in percent"
+    head = (
+        f"{shown['study']}: {shown['network']} on {shown['data']}, test accuracy of the last epoch in percent"
+    )
     return "\n\n".join([head, populations, members, *(["\n".join(failed)] if failed else [])])
 
 
@@ -84,5 +86,9 @@ def pruners() -> str:
     for kind in ("gate", "refresh", "control"):
         for part in (part for (of, _), part in parts.items() if of == kind):
             options = [f"    {name}: {text}" for name, text in part.options.items()]
-            blocks.append("\n".join([f"{part.name} ({kind})", f"    {part.rule}", *options, f"    Source: {part.source}"]))
+            blocks.append(
+                "\n".join(
+                    [f"{part.name} ({kind})", f"    {part.rule}", *options, f"    Source: {part.source}"]
+                )
+            )
     return "\n\n".join([*blocks, "pruners: " + ", ".join(registry.names())])

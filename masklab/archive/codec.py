@@ -125,7 +125,9 @@ def _decompress(frame: bytes, limit: int, *, exact: bool = False) -> bytes:
     try:
         declared = zstandard.frame_content_size(frame)
         if declared < 0 or declared > limit or (exact and declared != limit):
-            raise ArchiveError(f"frame declares {declared} bytes; {'exactly' if exact else 'at most'} {limit}")
+            raise ArchiveError(
+                f"frame declares {declared} bytes; {'exactly' if exact else 'at most'} {limit}"
+            )
         if declared == 0:
             return b""
         return zstandard.ZstdDecompressor().decompress(frame, max_output_size=limit, allow_extra_data=False)

@@ -62,6 +62,8 @@ def _storage_order(described: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _byte_count(entry: Mapping[str, Any]) -> int:
+    if any(type(length) is not int or length < 0 for length in entry["shape"]):
+        raise ValueError(f"shape {entry['shape']!r}")
     return math.prod(entry["shape"]) * DTYPES[entry["dtype"]].itemsize
 
 
@@ -132,9 +134,12 @@ class Reader:
         if name not in self._spans:
             raise ArchiveError(f"{self.path} has no tensor {name!r}")
         entry, (begin, end) = self.document["tensors"][name], self._spans[name]
-        with self.path.open("rb") as file:
-            file.seek(self._start + begin)
-            data = file.read(end - begin)
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._start + begin)
+                data = file.read(end - begin)
+        except OSError as error:
+            raise ArchiveError(f"cannot read {self.path}: {error.strerror or error}") from error
         if digest(data) != entry["checksum"]:
             raise ArchiveError(f"{self.path}: tensor {name!r} is damaged (its checksum differs)")
         return np.frombuffer(data, dtype=DTYPES[entry["dtype"]]).reshape(entry["shape"])
@@ -162,14 +167,18 @@ def _checked_document(head: bytes) -> dict[str, Any]:
         metadata = json.loads(head[8:])["__metadata__"]
         document = json.loads(metadata["masklab"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ArchiveError("not a masklab member file (no readable masklab document in its header)") from error
+        raise ArchiveError(
+            "not a masklab member file (no readable masklab document in its header)"
+        ) from error
     if not isinstance(document, dict) or "format" not in document:
         raise ArchiveError("not a masklab member file (its document names no format)")
     if document["format"] != 1:
-        raise ArchiveError(f"format {document['format']!r} is not known here; known: 1 (a newer masklab reads it)")
+        raise ArchiveError(
+            f"format {document['format']!r} is not known here; known: 1 (a newer masklab reads it)"
+        )
     try:
         same = header_bytes(document) == head
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ArchiveError(f"damaged header ({type(error).__name__} in its description)") from error
     if not same:
         raise ArchiveError("damaged header (it is not the one that belongs to its document)")

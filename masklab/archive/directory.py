@@ -28,6 +28,8 @@ REPORT = "report.html"
 POPULATION_NAME = re.compile(r"[a-z0-9+_-][a-z0-9.+_-]*")
 """Allowed population ids: they are folder names, so no leading dot and no separator."""
 
+_INDEX = re.compile(r"[0-9]{4,9}")
+
 
 def member_path(directory: Path, population: str, index: int) -> Path:
     """Where a member is stored."""
@@ -57,6 +59,10 @@ class Archive:
         self.study: dict[str, Any] = files.read_json(directory / STUDY)
         if not isinstance(self.study, dict) or "populations" not in self.study:
             raise ArchiveError(f"{directory / STUDY} is not a masklab study (no 'populations' in it)")
+        if not isinstance(self.study["populations"], list) or not all(
+            map(_is_population, self.study["populations"])
+        ):
+            raise ArchiveError(f"{directory / STUDY}: 'populations' lacks a name, members or a digest")
         self._rebuild = rebuild
         self._opened: dict[str, Member] = {}
 
@@ -89,7 +95,7 @@ class Archive:
         """
         if member_id not in self._opened:
             population, _, index = member_id.rpartition("/")
-            if not POPULATION_NAME.fullmatch(population) or not index.isdecimal():
+            if not POPULATION_NAME.fullmatch(population) or not _INDEX.fullmatch(index):
                 raise ArchiveError(f"{member_id!r} is not a member id; one looks like 'biprop-d0.5/0003'")
             member = Member(member_path(self.directory, population, int(index)))
             if member.id != member_id:
@@ -101,10 +107,15 @@ class Archive:
     def _check_digest(self, member: Member) -> None:
         for population in self.study["populations"]:
             if population["name"] == member.facts["population"]:
-                if population["digest"] != member.facts["population_digest"]:
+                if population["digest"] != member.facts.get("population_digest"):
                     raise ArchiveError(f"{member.path} was trained under another recipe than {STUDY}'s")
                 return
         raise ArchiveError(f"{member.path}: population {member.facts['population']!r} is not in {STUDY}")
+
+    @cached_property
+    def rows(self) -> list[dict[str, Any]]:
+        """One dict per stored member, in the order of `ids`; keys are the columns of `members`."""
+        return [_row(self.member(member_id)) for member_id in self.ids]
 
     @cached_property
     def members(self) -> "pd.DataFrame":
@@ -116,9 +127,8 @@ class Archive:
         """
         import pandas as pd
 
-        rows = [_row(self.member(member_id)) for member_id in self.ids]
-        table = pd.DataFrame(rows, index=pd.Index(self.ids, name="member", dtype=object))
-        return table.astype({"best_epoch": "Int64"}) if rows else table
+        table = pd.DataFrame(self.rows, index=pd.Index(self.ids, name="member", dtype=object))
+        return table.astype({"best_epoch": "Int64"}) if self.rows else table
 
     def mask(self, member_id: str) -> dict[str, Bool[np.ndarray, "*shape"]]:
         """Layer name → boolean mask, in forward order."""
@@ -133,7 +143,9 @@ class Archive:
         rows = np.empty((len(members), bits.packed_size(size)), dtype=np.uint8)
         for row, member in zip(rows, members, strict=True):
             if member.layer(layer).size != size:
-                raise ArchiveError(f"{member.path}: layer {layer!r} has another size than in {members[0].path}")
+                raise ArchiveError(
+                    f"{member.path}: layer {layer!r} has another size than in {members[0].path}"
+                )
             row[:] = member.packed(layer)
         return rows
 
@@ -146,6 +158,16 @@ class Archive:
         if self._rebuild is None:
             raise ArchiveError("this archive was opened without torch; use masklab.open")
         return self._rebuild(self.member(member_id))
+
+
+def _is_population(entry: Any) -> bool:
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("name"), str)
+        and POPULATION_NAME.fullmatch(entry["name"]) is not None
+        and type(entry.get("members")) is int
+        and isinstance(entry.get("digest"), str)
+    )
 
 
 def _row(member: Member) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """One member: a mask, how to get its base weights, and what it does (member file, format 1)."""
 
 import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,64 +9,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Integer, UInt8
 
-from masklab import bits, weights
-from masklab.archive import codec, container, files
+from masklab import bits
+from masklab.archive import codec, container, description, files
+from masklab.archive.description import Layer, Recipe
 from masklab.errors import ArchiveError
 
 FORMAT = 1
-
-
-@dataclass(frozen=True)
-class Layer:
-    """What a member file says of one masked layer.
-
-    Attributes:
-        name: The module's name in the network.
-        shape: Shape of its weight, outputs first.
-        kept: Number of kept weights.
-        codec: Codec of its mask, `"bitmap"` or `"gaps"`.
-        gain: Factor that the gate puts on kept weights, or None for a gate without one.
-        origin: None while the base weights are the recipe's; otherwise what the origin's integers mean:
-            `"event"` (number of the refresh event that drew the value, 0 = never) or `"position"`
-            (1 + position in the initial layer that the value came from, 0 = its own).
-        origin_width: Bytes per stored origin entry.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    kept: int
-    codec: str = "bitmap"
-    gain: float | None = None
-    origin: str | None = None
-    origin_width: int = 0
-
-    @property
-    def size(self) -> int:
-        """Number of weights."""
-        return math.prod(self.shape)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How the initial base weights are drawn (see `masklab.weights`)."""
-
-    seed: int
-    level: int
-    refresh_level: int
-    init: str
-    factor: float
-
-    def initial(self, layer: Layer) -> Float32[np.ndarray, " size"]:
-        """Initial base weights of a layer, flat."""
-        return weights.initial_weights(
-            self.seed, self.level, layer.name, layer.shape, self.init, self.factor
-        )
-
-    def event(self, layer: Layer, event: int) -> Float32[np.ndarray, " size"]:
-        """Fresh draw of one refresh event for a layer, flat."""
-        return weights.refresh_weights(
-            self.seed, self.refresh_level, layer.name, event, layer.shape, self.init, self.factor
-        )[0]
 
 
 @dataclass(frozen=True)
@@ -162,6 +109,32 @@ def write(path: Path, content: Content) -> None:
     files.write_atomic(path, encode(content))
 
 
+def base_weights(
+    recipe: Recipe, layer: Layer, origin: Integer[np.ndarray, " size"]
+) -> Float32[np.ndarray, " size"]:
+    """Base weights of a layer whose values came from elsewhere, flat.
+
+    Args:
+        recipe: Where the initial weights and each event's draw come from.
+        layer: The layer; its `origin` says what the integers mean.
+        origin: Number of the event that drew each value, or 1 + its initial position; 0 = untouched.
+
+    Raises:
+        ArchiveError: An origin lies outside the layer, or of an unknown kind.
+    """
+    values = recipe.initial(layer)
+    if layer.origin == "position":
+        if origin.max(initial=0) > layer.size:
+            raise ArchiveError(f"an origin points at weight {origin.max()} of {layer.size}")
+        return values[np.where(origin == 0, np.arange(layer.size), origin.astype(np.int64) - 1)]
+    if layer.origin == "event":
+        for event in np.unique(origin[origin > 0]):
+            redrawn = origin == event
+            values[redrawn] = recipe.event(layer, int(event))[redrawn]
+        return values
+    raise ArchiveError(f"unknown origin {layer.origin!r}; known: event, position")
+
+
 class Member:
     """A stored member, read piece by piece, each piece checked.
 
@@ -174,11 +147,8 @@ class Member:
         self.path = path
         self.facts: dict[str, Any] = self._reader.document
         try:
-            self.layers = [_layer(entry) for entry in self.facts["layers"]]
-            base = self.facts["base"]
-            self.recipe = Recipe(
-                base["seed"], base["level"], base["refresh_level"], base["init"], base["factor"]
-            )
+            self.layers = [description.read_layer(entry) for entry in self.facts["layers"]]
+            self.recipe = description.read_recipe(self.facts["base"])
             self.id = f"{self.facts['population']}/{self.facts['index']:04d}"
         except (KeyError, TypeError, ValueError) as error:
             raise ArchiveError(f"{path}: incomplete description ({type(error).__name__}: {error})") from error
@@ -229,27 +199,19 @@ class Member:
             ArchiveError: The digest differs.
         """
         base = {layer.name: self._base(layer).reshape(layer.shape) for layer in self.layers}
-        if verify and member_digest(base, self.mask()) != self.facts["digest"]:
+        if verify and member_digest(base, self.mask()) != self.facts.get("digest"):
             raise ArchiveError(f"{self.path}: rebuilt weights and mask do not have the stored digest")
         return base
 
     def _base(self, layer: Layer) -> Float32[np.ndarray, " size"]:
-        initial = self.recipe.initial(layer)
         if layer.origin is None:
-            return initial
+            return self.recipe.initial(layer)
         frame = self._reader.tensor(f"origin/{layer.name}").tobytes()
-        origin = codec.decode_origin(frame, layer.size, layer.origin_width).astype(np.int64)
-        if layer.origin == "position":
-            if origin.max(initial=0) > layer.size:
-                raise ArchiveError(f"{self.path}: layer {layer.name!r}: origin outside the layer")
-            return initial[np.where(origin == 0, np.arange(layer.size), origin - 1)]
-        if layer.origin == "event":
-            values = initial.copy()
-            for event in np.unique(origin[origin > 0]):
-                redrawn = origin == event
-                values[redrawn] = self.recipe.event(layer, int(event))[redrawn]
-            return values
-        raise ArchiveError(f"{self.path}: unknown origin {layer.origin!r}; known: event, position")
+        try:
+            origin = codec.decode_origin(frame, layer.size, layer.origin_width)
+            return base_weights(self.recipe, layer, origin)
+        except ArchiveError as error:
+            raise ArchiveError(f"{self.path}: layer {layer.name!r}: {error}") from error
 
     def prediction(self) -> UInt8[np.ndarray, " images"] | Integer[np.ndarray, " images"]:
         """Predicted class of each test image."""
@@ -268,16 +230,3 @@ class Member:
         for name in self._reader.names():
             self._reader.tensor(name)
         self.weights()
-
-
-def _layer(entry: Mapping[str, Any]) -> Layer:
-    origin = entry["origin"] or {"kind": None, "width": 0}
-    return Layer(
-        name=entry["name"],
-        shape=tuple(entry["shape"]),
-        kept=entry["kept"],
-        codec=entry["codec"],
-        gain=entry["gain"],
-        origin=origin["kind"],
-        origin_width=origin["width"],
-    )

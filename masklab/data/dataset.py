@@ -10,7 +10,7 @@ from masklab.errors import DataError
 
 @dataclass(frozen=True)
 class Data:
-    """Images and labels of a classification data set.
+    """Images and labels of a classification data set; that its arrays fit each other is checked here.
 
     Attributes:
         train_images: uint8 intensities.
@@ -23,10 +23,10 @@ class Data:
         DataError: Empty, or arrays that do not belong together.
     """
 
-    train_images: UInt8[np.ndarray, "train channels height width"]
-    train_labels: Integer[np.ndarray, " train"]
-    test_images: UInt8[np.ndarray, "test channels height width"]
-    test_labels: Integer[np.ndarray, " test"]
+    train_images: UInt8[np.ndarray, "_train _channels _height _width"]
+    train_labels: Integer[np.ndarray, " _train"]
+    test_images: UInt8[np.ndarray, "_test _channels _height _width"]
+    test_labels: Integer[np.ndarray, " _test"]
     classes: tuple[str, ...]
 
     def __post_init__(self) -> None:

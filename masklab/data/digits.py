@@ -26,8 +26,8 @@ def load(path: Path | None) -> Data:
         raise ConfigError(f"data set 'digits' takes no path, got {str(path)!r}")
     from sklearn import datasets
 
-    bunch = datasets.load_digits()
-    images = np.asarray(bunch["images"]).astype(np.uint8)[:, None]
-    labels = np.asarray(bunch["target"]).astype(np.int64)
+    pixels, target = datasets.load_digits(return_X_y=True)
+    images = np.asarray(pixels).astype(np.uint8).reshape(-1, 1, 8, 8)
+    labels = np.asarray(target).astype(np.int64)
     test = stratified(labels, TEST_IMAGES, seeds.stream(0, "split", layer="digits"))
     return Data(images[~test], labels[~test], images[test], labels[test], tuple("0123456789"))

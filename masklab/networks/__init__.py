@@ -10,7 +10,7 @@ import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from masklab.errors import ConfigError, unknown
 from masklab.networks.activations import ACTIVATIONS
@@ -36,6 +36,7 @@ class LayerShape:
         return math.prod(self.shape)
 
 
+@runtime_checkable
 class Family(Protocol):
     """What a file in this folder offers."""
 
@@ -90,7 +91,9 @@ def layers(name: str, input_shape: InputShape, classes: int, width: float) -> li
     """
     shapes = [LayerShape(*layer) for layer in _family(name).layers(name, input_shape, classes, width)]
     if any(layer.size == 0 for layer in shapes):
-        raise ConfigError(f"network.width {width} leaves a layer of {name} without channels; give a larger one")
+        raise ConfigError(
+            f"network.width {width} leaves a layer of {name} without channels; give a larger one"
+        )
     return shapes
 
 

@@ -18,7 +18,7 @@ _HIDDEN = (300, 100)
 
 
 def layers(
-    name: str,  # noqa: ARG001
+    name: str,
     input_shape: tuple[int, int, int],
     classes: int,
     width: float,

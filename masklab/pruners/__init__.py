@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 import numpy as np
 
@@ -22,6 +22,7 @@ Kind = Literal["gate", "refresh", "control"]
 _FOLDERS: dict[Kind, str] = {"gate": "gates", "refresh": "refreshes", "control": "controls"}
 
 
+@runtime_checkable
 class Gate(Protocol):
     """What a file in `gates/` offers; arrays are torch tensors with the member axis first."""
 
@@ -34,6 +35,7 @@ class Gate(Protocol):
         ...
 
 
+@runtime_checkable
 class Refresh(Protocol):
     """What a file in `refreshes/` offers."""
 
@@ -58,6 +60,7 @@ class Refresh(Protocol):
         ...
 
 
+@runtime_checkable
 class Control(Protocol):
     """What a file in `controls/` offers."""
 
@@ -207,7 +210,9 @@ def _description(kind: Kind, name: str) -> Description:
         rule.strip(),
         source,
         {
-            field: f"{info.description} (default {info.default})" if info.default is not None else str(info.description)
+            field: f"{info.description} (default {info.default})"
+            if info.default is not None
+            else str(info.description)
             for field, info in options.model_fields.items()
         },
     )

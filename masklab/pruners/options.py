@@ -13,7 +13,7 @@ class RefreshOptions(Options):
     """Options that every refresh has."""
 
     period: int | None = Field(
-        None, ge=1, description="epochs between two events; default max(1, epochs // 25)"
+        default=None, ge=1, description="epochs between two events; default max(1, epochs // 25)"
     )
 
     def events(self, epochs: int) -> list[int]:

@@ -1,5 +1,6 @@
 """The loop: a cohort of members, from initial scores to member files."""
 
+import contextlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -156,9 +157,15 @@ def build_network(record: Mapping[str, Any]) -> nn.Module:
 
 
 def file_progress(path: Path) -> Progress:
-    """Progress that writes `done/all` into a small file, where whoever waits can read it."""
+    """Progress that writes `done/all` into a small file, where whoever waits can read it.
+
+    It is for show only: when the file cannot be written (another process tidied up, the disk is full),
+    training goes on, and what must be stored reports its own failure.
+    """
 
     def report(done: int, total: int) -> None:
-        path.write_text(f"{done}/{total}")
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{done}/{total}")
 
     return report

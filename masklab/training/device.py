@@ -24,7 +24,9 @@ def resolve(wanted: str) -> str:
     if torch.cuda.is_available():
         return "cuda"
     if wanted == "cuda":
-        raise ConfigError("device 'cuda' was asked for, but torch sees no usable GPU; use --device cpu or auto")
+        raise ConfigError(
+            "device 'cuda' was asked for, but torch sees no usable GPU; use --device cpu or auto"
+        )
     return "cpu"
 
 

@@ -74,7 +74,9 @@ def gradients(
     for member in range(len(images)):  # one graph at a time: activations of one member in memory
         own = {name: weight[member].detach().requires_grad_() for name, weight in weights.items()}
         batch = images[member].contiguous(memory_format=torch.channels_last)
-        loss = nn.functional.cross_entropy(functional_call(network, _parameters(own), (batch,)), labels[member])
+        loss = nn.functional.cross_entropy(
+            functional_call(network, _parameters(own), (batch,)), labels[member]
+        )
         for name, gradient in zip(own, torch.autograd.grad(loss, list(own.values())), strict=True):
             collected[name][member] = gradient
         losses.append(loss.detach())

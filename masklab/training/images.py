@@ -101,7 +101,9 @@ def epoch_batches(
         yield normalise(batch, images.mean, images.deviation), labels[chosen]
 
 
-def _moves(seed: int, levels: list[dict[str, int]], epoch: int, count: int) -> Integer[Tensor, "members count 3"]:
+def _moves(
+    seed: int, levels: list[dict[str, int]], epoch: int, count: int
+) -> Integer[Tensor, "members count 3"]:
     """Vertical shift, horizontal shift (0 … 2·padding) and flip (0, 1) for each image of an epoch."""
     drawn = []
     for level in levels:
@@ -121,7 +123,9 @@ def _moved(
     rows = moves[..., 0:1] + torch.arange(height, device=pixels.device) - _PADDING
     columns = moves[..., 1:2] + torch.arange(width, device=pixels.device) - _PADDING
     columns = torch.where(moves[..., 2:3] == 1, columns.flip(-1), columns)
-    inside = ((rows >= 0) & (rows < height))[..., :, None] & ((columns >= 0) & (columns < width))[..., None, :]
+    inside = ((rows >= 0) & (rows < height))[..., :, None] & ((columns >= 0) & (columns < width))[
+        ..., None, :
+    ]
     flat = rows.clamp(0, height - 1)[..., :, None] * width + columns.clamp(0, width - 1)[..., None, :]
     source = pixels[chosen].flatten(-2)  # [members, batch, c, h·w]
     index = flat.flatten(-2)[:, :, None].expand(-1, -1, channels, -1)

@@ -1,6 +1,7 @@
 """The plan: what is fixed before the first step, so that a resumed study repeats the same bytes."""
 
 from importlib import metadata
+from itertools import pairwise
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,11 @@ def read_or_make(out: Path, record: dict[str, Any], device: str | None) -> dict[
     """
     path = out / directory.PLAN
     plan = files.read_json(path) if path.exists() else _fresh(record, device or "cpu")
-    if not isinstance(plan, dict) or not isinstance(plan.get("cohorts"), list) or plan.get("schema") != SCHEMA:
+    if (
+        not isinstance(plan, dict)
+        or not isinstance(plan.get("cohorts"), list)
+        or plan.get("schema") != SCHEMA
+    ):
         raise ArchiveError(f"{path} is not a plan of this masklab")
     if device and plan["device"] != device:
         raise ConfigError(
@@ -47,7 +52,8 @@ def read_or_make(out: Path, record: dict[str, Any], device: str | None) -> dict[
         name = population["name"]
         new = [index for index in range(population["members"]) if (name, index) not in covered]
         plan["cohorts"] += [
-            {"id": f"{name}-{group[0]:04d}", "population": name, "indices": group} for group in _groups(new, largest)
+            {"id": f"{name}-{group[0]:04d}", "population": name, "indices": group}
+            for group in _groups(new, largest)
         ]
     return plan
 
@@ -85,4 +91,4 @@ def _groups(indices: list[int], largest: int) -> list[list[int]]:
         return []
     number = ceil(len(indices) / largest)
     bounds = [len(indices) * part // number for part in range(number + 1)]
-    return [indices[begin:end] for begin, end in zip(bounds, bounds[1:], strict=False)]
+    return [indices[begin:end] for begin, end in pairwise(bounds)]

@@ -99,7 +99,9 @@ def network(member: Member) -> Rebuilt:
 
 
 def evaluate(
-    module: nn.Module, images: UInt8[np.ndarray, "images c h w"] | UInt8[Tensor, "images c h w"], batch_size: int
+    module: nn.Module,
+    images: UInt8[np.ndarray, "images c h w"] | UInt8[Tensor, "images c h w"],
+    batch_size: int,
 ) -> Float[Tensor, "images classes"]:
     """Logits of raw images, batch after batch, on the module's device, as float32 on the CPU.
 
@@ -121,7 +123,9 @@ def predictions(
     return classes, logits.softmax(1).numpy().astype(np.float16)
 
 
-def repeat_predictions(member: Member, images: UInt8[np.ndarray, "images c h w"]) -> Float[Tensor, "images classes"]:
+def repeat_predictions(
+    member: Member, images: UInt8[np.ndarray, "images c h w"]
+) -> Float[Tensor, "images classes"]:
     """Logits of a member under the batch size and threads that its file records, on the CPU."""
     evaluation = member.facts["evaluation"]
     threads = torch.get_num_threads()

@@ -32,17 +32,17 @@ def resolve(study: Study, data: datasets.Data) -> dict[str, Any]:
     Raises:
         ConfigError: The network does not fit the images, or a pruner does not fit its layers.
     """
-    layers = networks.layers(
-        study.network.name, data.input_shape, len(data.classes), study.network.width
-    )
+    layers = networks.layers(study.network.name, data.input_shape, len(data.classes), study.network.width)
     held_out = validation_count(len(data.train_labels), study.data.validation_fraction)
     if study.data.validation_fraction > 0 and held_out == 0:
         raise ConfigError(
-            f"data.validation_fraction {study.data.validation_fraction} of {len(data.train_labels)} images is none; "
-            "give 0 or a larger fraction"
+            f"data.validation_fraction {study.data.validation_fraction} of {len(data.train_labels)} images "
+            "is none; give 0 or a larger fraction"
         )
     if held_out >= len(data.train_labels):
-        raise ConfigError(f"data.validation_fraction {study.data.validation_fraction} leaves no image to train on")
+        raise ConfigError(
+            f"data.validation_fraction {study.data.validation_fraction} leaves no image to train on"
+        )
     record: dict[str, Any] = {
         "schema": SCHEMA,
         "name": study.study.name,
@@ -59,7 +59,7 @@ def resolve(study: Study, data: datasets.Data) -> dict[str, Any]:
         },
         "network": {
             **study.network.model_dump(),
-            "layers": [{"name": l.name, "shape": list(l.shape), "size": l.size} for l in layers],
+            "layers": [{"name": o.name, "shape": list(o.shape), "size": o.size} for o in layers],
         },
         "training": study.training.model_dump(),
         "analysis": study.analysis.model_dump(),
@@ -130,7 +130,9 @@ def grow(stored: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     try:
         differing = _differences(recipe(stored), recipe(new))
         if differing:
-            raise ConfigError(f"this directory holds another study: {'; '.join(differing)}; give another --out")
+            raise ConfigError(
+                f"this directory holds another study: {'; '.join(differing)}; give another --out"
+            )
         merged = {**new, "populations": [], "provenance": stored["provenance"]}
         held = {population["name"]: population for population in stored["populations"]}
         asked = {population["name"]: population for population in new["populations"]}
@@ -142,7 +144,9 @@ def grow(stored: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         kept = [w for w in stored["warnings"] if w["where"]["population"] not in asked]
         merged["warnings"] = kept + new["warnings"]
     except (KeyError, TypeError) as error:
-        raise ConfigError(f"study.json of this directory is incomplete ({type(error).__name__}: {error})") from error
+        raise ConfigError(
+            f"study.json of this directory is incomplete ({type(error).__name__}: {error})"
+        ) from error
     return merged
 
 
@@ -151,8 +155,8 @@ def _grown(held: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
     differing = _differences({f: held[f] for f in fields}, {f: asked[f] for f in fields})
     if differing or held["digest"] != asked["digest"]:
         raise ConfigError(
-            f"population {held['name']!r} is stored with another recipe: {'; '.join(differing) or 'digest differs'}; "
-            "give this one another `name`, or another --out"
+            f"population {held['name']!r} is stored with another recipe: "
+            f"{'; '.join(differing) or 'digest differs'}; give this one another `name`, or another --out"
         )
     return {**asked, "members": max(held["members"], asked["members"])}
 
@@ -163,7 +167,9 @@ def _differences(stored: Any, new: Any, place: str = "") -> list[str]:
         found = []
         for key in dict.fromkeys([*stored, *new]):
             missing = "absent"
-            found += _differences(stored.get(key, missing), new.get(key, missing), f"{place}.{key}".lstrip("."))
+            found += _differences(
+                stored.get(key, missing), new.get(key, missing), f"{place}.{key}".lstrip(".")
+            )
         return found
     if stored == new:
         return []
@@ -178,7 +184,10 @@ def provenance(command: list[str], *, gpu: str | None = None) -> dict[str, Any]:
         "created": now,
         "updated": now,
         "command": shlex.join(command),
-        "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in _LIBRARIES}},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in _LIBRARIES},
+        },
         "hardware": {
             "cpu": _cpu(),
             "cores": os.cpu_count(),
@@ -212,7 +221,10 @@ def _git() -> dict[str, Any] | None:
     def ask(*arguments: str) -> str:
         return subprocess.run(  # noqa: S603
             ["git", *arguments],  # noqa: S607
-            capture_output=True, text=True, timeout=10, check=True,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
         ).stdout.strip()
 
     try:

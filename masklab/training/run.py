@@ -1,7 +1,6 @@
 """Train what a study asks for and its directory lacks."""
 
 import contextlib
-import shutil
 import sys
 import threading
 import time
@@ -66,24 +65,37 @@ def train(
     pending = _pending(study, out, plan, outcome)
     for note in merged["warnings"]:
         listener.note(f"{note['where']['population']}: {note['text']}")
-    if stored and not pending and {k: v for k, v in stored.items() if k != "provenance"} == {
-        k: v for k, v in merged.items() if k != "provenance"
-    }:
+    if (
+        stored
+        and not pending
+        and {k: v for k, v in stored.items() if k != "provenance"}
+        == {k: v for k, v in merged.items() if k != "provenance"}
+    ):
         return outcome
     merged["provenance"] = _provenance(stored)
     files.write_json(out / directory.STUDY, merged)
     files.write_json(out / directory.PLAN, plan)
     files.sweep_temporaries(out)
     if pending:
+        _tidy(out, pending)  # what a killed run left would look like progress
         workers = jobs or (1 if plan["device"] == "cuda" else parallel.cores())
         for summary in _run(out, pending, data, workers, study.training.epochs, listener):
             outcome.written += summary["written"]
             outcome.failed += summary["failed"]
-    shutil.rmtree(out / directory.CHECKPOINTS, ignore_errors=True)
+    _tidy(out, pending)
     wall = merged["provenance"]["wall_s"]
     wall["train"] = round(wall.get("train", 0.0) + time.monotonic() - started, 2)
     files.write_json(out / directory.STUDY, merged)
     return outcome
+
+
+def _tidy(out: Path, finished: list[dict[str, Any]]) -> None:
+    """Remove what finished cohorts left; another process may still be using the folder."""
+    folder = out / directory.CHECKPOINTS
+    for cohort in finished:
+        (folder / f"{cohort['id']}.progress").unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _provenance(stored: dict[str, Any] | None) -> dict[str, Any]:
@@ -114,7 +126,9 @@ def _take_stock(study: Study, out: Path, record: dict[str, Any], retry_failed: b
             if path.exists():
                 facts = Member(path).facts
                 if facts["population_digest"] != digests[population.name]:
-                    raise ArchiveError(f"{path} was trained under another recipe; remove it to train it again")
+                    raise ArchiveError(
+                        f"{path} was trained under another recipe; remove it to train it again"
+                    )
                 outcome.present += 1
             elif not retry_failed and directory.failure_path(out, population.name, index).exists():
                 outcome.failed.append(f"{population.name}/{index:04d}")

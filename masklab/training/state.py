@@ -92,9 +92,7 @@ class State:
             return
         for layer in self.layers:
 
-            def draw(
-                member: int, layer: LayerState = layer
-            ) -> tuple[np.ndarray, np.random.RandomState]:
+            def draw(member: int, layer: LayerState = layer) -> tuple[np.ndarray, np.random.RandomState]:
                 return weights.refresh_weights(
                     self.seed,
                     self.levels[member]["refresh"],
@@ -139,8 +137,12 @@ def initial(
             )
             for level in levels
         ]
-        scores = torch.from_numpy(np.stack([_scores(state, layer, kept, level) for level in levels])).to(device)
-        origin = torch.full(scores.shape, INITIAL, dtype=torch.int32, device=device) if pruner.refresh else None
+        scores = torch.from_numpy(np.stack([_scores(state, layer, kept, level) for level in levels])).to(
+            device
+        )
+        origin = (
+            torch.full(scores.shape, INITIAL, dtype=torch.int32, device=device) if pruner.refresh else None
+        )
         weight = torch.from_numpy(np.stack(drawn)).to(device)
         state.layers.append(LayerState(layer, kept, weight, scores, torch.zeros_like(scores), origin))
     return state

@@ -40,7 +40,6 @@ def run(out: Path, cohort: dict[str, Any], data: datasets.Data) -> dict[str, Any
     devices.prepare(plan["device"], plan["threads"])
     trainer = _trainer(record, plan, population, cohort, data)
     progress = out / directory.CHECKPOINTS / f"{cohort['id']}.progress"
-    progress.parent.mkdir(parents=True, exist_ok=True)
     history = trainer.train(cohorts.file_progress(progress))
     masks = [layer.mask(trainer.cohort.training.rank) for layer in trainer.cohort.layers]
     for position, index in enumerate(cohort["indices"]):
@@ -57,6 +56,7 @@ def run(out: Path, cohort: dict[str, Any], data: datasets.Data) -> dict[str, Any
         member.write(_path(out, cohort, index), content)
         failure.unlink(missing_ok=True)
         summary["written"].append(f"{population['name']}/{index:04d}")
+    progress.unlink(missing_ok=True)
     return summary
 
 
@@ -73,7 +73,7 @@ def _trainer(
 ) -> cohorts.Trainer:
     seeds = study.Seeds.model_validate(record["seeds"])
     training = study.Training.model_validate({**record["training"], **population["overrides"]})
-    layers = [networks.LayerShape(l["name"], tuple(l["shape"])) for l in record["network"]["layers"]]
+    layers = [networks.LayerShape(o["name"], tuple(o["shape"])) for o in record["network"]["layers"]]
     pruner = study.pruners.resolve(population["pruner"], population["options"], training.epochs)
     initial = state.initial(
         seeds.study,

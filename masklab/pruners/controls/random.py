@@ -15,7 +15,7 @@ from masklab.pruners import options
 class Options(options.Options):
     """Options of a population of this control."""
 
-    gate: str = Field("edge-popup", description="gate that turns the mask into effective weights")
+    gate: str = Field(default="edge-popup", description="gate that turns the mask into effective weights")
 
 
 def draw_mask(random: np.random.RandomState, size: int, kept: int) -> Bool[np.ndarray, " size"]:

@@ -8,9 +8,7 @@ from typing import Any
 from jaxtyping import Bool, Float
 
 
-def gain(
-    weight: Float[Any, "members *weight"], mask: Bool[Any, "members *weight"]
-) -> Float[Any, " members"]:
+def gain(weight: Float[Any, "members *weight"], mask: Bool[Any, "members *weight"]) -> Float[Any, " members"]:
     """‖W ⊙ M‖₁ ÷ number kept: the least-squares scale of W ⊙ M ≈ gain · sign(W) ⊙ M."""
     magnitude = (weight.abs() * mask).flatten(1).sum(1)
     return magnitude / mask.flatten(1).sum(1)

@@ -8,14 +8,14 @@ from typing import Any
 from jaxtyping import Bool, Float
 
 
-def gain(weight: Float[Any, "members *weight"], mask: Bool[Any, "members *weight"]) -> None:  # noqa: ARG001
+def gain(weight: Float[Any, "members *weight"], mask: Bool[Any, "members *weight"]) -> None:
     """This gate scales nothing."""
 
 
 def effective_weight(
     weight: Float[Any, "members *weight"],
     mask: Bool[Any, "members *weight"],
-    gain: Float[Any, " members"] | None,  # noqa: ARG001
+    gain: Float[Any, " members"] | None,
 ) -> Float[Any, "members *weight"]:
     """W ⊙ M."""
     return weight * mask

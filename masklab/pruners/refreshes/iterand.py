@@ -19,10 +19,12 @@ ORIGIN = "event"
 class Options(options.RefreshOptions):
     """Options of a population with this refresh."""
 
-    rate: float = Field(0.1, gt=0, le=1, description="probability with which an event redraws a pruned weight")
+    rate: float = Field(
+        default=0.1, gt=0, le=1, description="probability with which an event redraws a pruned weight"
+    )
 
 
-def check(layers: Sequence[tuple[str, int, int]], options: Options) -> list[str]:  # noqa: ARG001
+def check(layers: Sequence[tuple[str, int, int]], options: Options) -> list[str]:
     """Nothing can go wrong: whatever is pruned may be redrawn."""
     return []
 
@@ -30,7 +32,7 @@ def check(layers: Sequence[tuple[str, int, int]], options: Options) -> list[str]
 def refresh(
     weight: Float[Any, "members size"],
     origin: Integer[Any, "members size"],
-    key: Float[Any, "members size"],  # noqa: ARG001
+    key: Float[Any, "members size"],
     mask: Bool[Any, "members size"],
     event: int,
     draw: Callable[[int], tuple[np.ndarray, np.random.RandomState]],

@@ -21,7 +21,9 @@ ORIGIN = "position"
 class Options(options.RefreshOptions):
     """Options of a population with this refresh."""
 
-    rate: float = Field(0.2, gt=0, le=1, description="share of a layer's weights that an event overwrites")
+    rate: float = Field(
+        default=0.2, gt=0, le=1, description="share of a layer's weights that an event overwrites"
+    )
 
 
 def copied_count(size: int, rate: float) -> int:
@@ -51,21 +53,26 @@ def check(layers: Sequence[tuple[str, int, int]], options: Options) -> list[str]
                 f"{size - kept} of {size} are pruned; allowed: a rate of at most 1 − density"
             )
         if 2 * copied > size:
-            raise ConfigError(f"recycle rate {options.rate} copies more than half of layer {name!r}; allowed: 0.5")
+            raise ConfigError(
+                f"recycle rate {options.rate} copies more than half of layer {name!r}; allowed: 0.5"
+            )
         if copied > kept:
             beyond.append(name)
     if not beyond:
         return []
-    return [f"recycle rate {options.rate} is above the density, so sources include pruned weights in {', '.join(beyond)}"]
+    return [
+        f"recycle rate {options.rate} is above the density: sources include pruned weights in "
+        + ", ".join(beyond)
+    ]
 
 
 def refresh(
     weight: Float[Any, "members size"],
     origin: Integer[Any, "members size"],
     key: Float[Any, "members size"],
-    mask: Bool[Any, "members size"],  # noqa: ARG001
-    event: int,  # noqa: ARG001
-    draw: Callable[[int], tuple[np.ndarray, np.random.RandomState]],  # noqa: ARG001
+    mask: Bool[Any, "members size"],
+    event: int,
+    draw: Callable[[int], tuple[np.ndarray, np.random.RandomState]],
     options: Options,
 ) -> None:
     """Copy the `floor(rate·N)` highest-ranked weights over the lowest-ranked, rank to rank, in place.

@@ -1,0 +1,1 @@
+"""Accuracy on the paths between members."""

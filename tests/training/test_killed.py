@@ -1,0 +1,145 @@
+"""A killed run goes on where it stopped, with the same bytes, and leaves no worker behind."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import member_bytes
+
+STUDY = """
+[data]
+name = "digits"
+[network]
+name = "mlp"
+width = 0.1
+[training]
+epochs = 40
+batch_size = 32
+[[population]]
+pruner = "biprop+recycle"
+density = 0.5
+members = 8
+[[population]]
+pruner = "edge-popup+iterand"
+density = 0.3
+members = 8
+"""
+
+
+def start(study: Path, out: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "masklab_cli.app", "train", str(study), "--out", str(out), "--jobs", "2"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def epochs_done(out: Path) -> int:
+    texts = [file.read_text() for file in out.glob("checkpoints/*.progress")]
+    return sum(int(text.partition("/")[0]) for text in texts if text)
+
+
+def wait_for(condition: object, process: subprocess.Popen[bytes], limit_s: float = 60.0) -> bool:
+    """Poll until the condition holds; False when the process ended first."""
+    assert callable(condition)
+    end = time.monotonic() + limit_s
+    while time.monotonic() < end:
+        if condition():
+            return True
+        if process.poll() is not None:
+            return False
+        time.sleep(0.01)
+    raise AssertionError("the condition never held")
+
+
+def workers_of(marker: str) -> list[int]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if marker.encode() in (entry / "environ").read_bytes():
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, bytes]]:
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "study.toml").write_text(STUDY)
+    process = start(folder / "study.toml", folder / "out")
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    return folder / "study.toml", member_bytes(folder / "out")
+
+
+def test_three_kills_at_random_moments_change_no_byte(
+    whole: tuple[Path, dict[str, bytes]], tmp_path: Path
+) -> None:
+    study, expected = whole
+    moments = random.Random(20)  # noqa: S311
+    killed = 0
+    for _ in range(3):
+        process = start(study, tmp_path)
+        target = epochs_done(tmp_path) if (tmp_path / "checkpoints").exists() else 0
+        for file in tmp_path.glob("checkpoints/*"):
+            file.unlink()
+        target = moments.randint(5, 60)  # epochs over both running cohorts: events fire before and after
+        if wait_for(lambda: epochs_done(tmp_path) >= target, process):
+            process.send_signal(signal.SIGKILL)
+            killed += 1
+        process.communicate(timeout=60)
+    assert killed == 3
+    stored = member_bytes(tmp_path)
+    assert stored.items() <= expected.items()
+    assert len(stored) < len(expected)
+    process = start(study, tmp_path)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert member_bytes(tmp_path) == expected
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="looks for processes in /proc")
+def test_no_worker_outlives_a_killed_run(
+    whole: tuple[Path, dict[str, bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marker = f"MASKLAB_TEST_RUN={os.getpid()}-{tmp_path.name}"
+    monkeypatch.setenv(*marker.split("=", 1))
+    process = start(whole[0], tmp_path)
+    monkeypatch.delenv("MASKLAB_TEST_RUN")
+    assert wait_for(lambda: epochs_done(tmp_path) >= 2, process)
+    assert len(workers_of(marker)) >= 3
+    process.kill()
+    process.communicate(timeout=60)
+    end = time.monotonic() + 30
+    while workers_of(marker) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert workers_of(marker) == []
+
+
+def test_ctrl_c_ends_with_130_and_the_next_run_goes_on(
+    whole: tuple[Path, dict[str, bytes]], tmp_path: Path
+) -> None:
+    study, expected = whole
+    process = start(study, tmp_path)
+    assert wait_for(lambda: epochs_done(tmp_path) >= 3, process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"Traceback" not in err
+    assert b"interrupted" in err
+    process = start(study, tmp_path)
+    process.communicate(timeout=120)
+    assert member_bytes(tmp_path) == expected
+
+
+def test_two_processes_at_once_do_no_harm(whole: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None:
+    study, expected = whole
+    both = [start(study, tmp_path), start(study, tmp_path)]
+    for process in both:
+        _, err = process.communicate(timeout=180)
+        assert process.returncode == 0, err
+    assert member_bytes(tmp_path) == expected
