@@ -1,0 +1,103 @@
+"""Distances between masks, every one derived from exact intersection counts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from masklab import archive as archives
+from masklab import bits
+from masklab.errors import ArchiveError, ConfigError, unknown
+
+Square = Float64[np.ndarray, "members members"]
+
+
+@dataclass(frozen=True, eq=False)
+class Distances:
+    """Intersection counts of all pairs of members, layer by layer.
+
+    Wherever a method takes `layer`, None means the whole mask: counts summed over the layers.
+
+    Attributes:
+        ids: Member ids, one per row and column.
+        layers: Layer names in the network's forward order.
+        sizes: Weights per layer.
+        intersections: Weights kept by both; the diagonal holds each member's own kept count.
+    """
+
+    ids: list[str]
+    layers: list[str]
+    sizes: Int64[np.ndarray, " layers"]
+    intersections: Int64[np.ndarray, "layers members members"]
+
+    def strata(
+        self, layer: str | None = None
+    ) -> tuple[Int64[np.ndarray, " strata"], Int64[np.ndarray, "strata members members"]]:
+        """Sizes and intersections of one layer, or of all, without summing.
+
+        Raises:
+            ConfigError: There is no such layer.
+        """
+        if layer is None:
+            return self.sizes, self.intersections
+        if layer not in self.layers:
+            raise ConfigError(unknown("layer", layer, self.layers))
+        at = self.layers.index(layer)
+        return self.sizes[at : at + 1], self.intersections[at : at + 1]
+
+    def size(self, layer: str | None = None) -> int:
+        """Number of weights."""
+        return int(self.strata(layer)[0].sum())
+
+    def intersection_count(self, layer: str | None = None) -> Int64[np.ndarray, "members members"]:
+        """Weights that both keep."""
+        return self.strata(layer)[1].sum(axis=0)
+
+    def kept(self, layer: str | None = None) -> Int64[np.ndarray, " members"]:
+        """Weights that each member keeps."""
+        return self.intersection_count(layer).diagonal()
+
+    def hamming_count(self, layer: str | None = None) -> Int64[np.ndarray, "members members"]:
+        """Weights that exactly one of the two keeps."""
+        shared = self.intersection_count(layer)
+        return np.add.outer(shared.diagonal(), shared.diagonal()) - 2 * shared
+
+    def hamming(self, layer: str | None = None) -> Square:
+        """Hamming distance: share of all weights that exactly one of the two keeps, in [0, 1]."""
+        return self.hamming_count(layer) / self.size(layer)
+
+    def jaccard_similarity(self, layer: str | None = None) -> Square:
+        """Weights that both keep ÷ weights that at least one keeps, in [0, 1]."""
+        shared = self.intersection_count(layer)
+        return shared / (np.add.outer(shared.diagonal(), shared.diagonal()) - shared)
+
+    def jaccard(self, layer: str | None = None) -> Square:
+        """Jaccard distance: 1 − `jaccard_similarity`, in [0, 1]."""
+        shared = self.intersection_count(layer)
+        union = np.add.outer(shared.diagonal(), shared.diagonal()) - shared
+        return (union - shared) / union
+
+
+def measure(archive: archives.Archive, ids: Sequence[str] | None = None) -> Distances:
+    """Count the intersections of stored masks, reading one layer at a time.
+
+    Args:
+        archive: Where they are stored.
+        ids: Which members; all stored ones by default.
+
+    Raises:
+        ArchiveError: No members are stored, a file is damaged, or members differ in their layers.
+    """
+    chosen = list(archive.ids if ids is None else ids)
+    if not chosen:
+        raise ArchiveError(f"no members are stored in {archive.directory}")
+    layers = {layer.name: layer.size for layer in archive.member(chosen[0]).layers}
+    for member_id in chosen:
+        member = archive.member(member_id)
+        if {layer.name: layer.size for layer in member.layers} != layers:
+            raise ArchiveError(f"{member.path} has other layers than {archive.member(chosen[0]).path}")
+    intersections = np.empty((len(layers), len(chosen), len(chosen)), dtype=np.int64)
+    for counts, name in zip(intersections, layers, strict=True):
+        counts[:] = bits.intersections(archive.packed(name, chosen))
+    return Distances(chosen, list(layers), np.array(list(layers.values()), dtype=np.int64), intersections)

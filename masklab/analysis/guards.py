@@ -1,0 +1,159 @@
+"""Named warnings: what a reader must know before believing a number on the page."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from masklab.analysis import embedding
+from masklab.analysis.distances import Distances
+
+Row = dict[str, Any]
+
+LEAST_WEIGHT_DRAWS = 3
+LEAST_MEMBERS = 5
+_NAMED_IDS = 5
+
+
+def collect(study: Row, populations: list[Row], members: list[Row], failures: list[Row]) -> list[Row]:
+    """Warnings `{code, text, where}` that follow from the rows of `results.json`; the study's own come first.
+
+    Args:
+        study: The study as stored.
+        populations: Rows of `populations`.
+        members: Rows of `members`.
+        failures: Rows of `failures`.
+    """
+    found = [
+        _few_weight_draws(members),
+        _unequal_densities(populations),
+        *(_few_members(row) for row in populations),
+        *(
+            _failed(row["name"], [one for one in failures if _population(one["id"]) == row["name"]])
+            for row in populations
+        ),
+        *(_missing(row) for row in populations),
+        *(_not_identical(row) for row in populations),
+        _few_points(members),
+    ]
+    return [*study.get("warnings", []), *(row for row in found if row)]
+
+
+def duplicates(distances: Distances, levels: dict[str, Any]) -> Iterator[Row]:
+    """One warning for each group of members whose masks are equal in every weight.
+
+    Args:
+        distances: Intersection counts of the stored members.
+        levels: Member id → its levels of the seed sources.
+    """
+    unseen = np.ones(len(distances.ids), dtype=bool)
+    counts, kept = distances.hamming_count(), distances.kept()
+    for at in range(len(distances.ids)):
+        equal = np.flatnonzero(unseen & (counts[at] == 0))
+        if not unseen[at] or len(equal) < 2:
+            continue
+        unseen[equal] = False
+        ids = [distances.ids[member] for member in equal]
+        if kept[at] == distances.size():
+            reason = "they keep every weight, so this is expected"
+        elif all(_population(one) == _population(ids[0]) and levels[one] == levels[ids[0]] for one in ids):
+            reason = "all their seeds are equal, so this is expected, and they count as one sample"
+        else:
+            reason = (
+                "though their seeds or pruners differ: intervals that count them as separate are too narrow"
+            )
+        yield _warning("duplicate-members", f"{_listed(ids)} have the same mask: {reason}", ids[0])
+
+
+def accuracy_sampling(members: list[Row], tested: int) -> Row | None:
+    """Sampling error of one member's test accuracy, √(p(1−p)/n), for the member closest to ½.
+
+    Args:
+        members: Rows of `members`.
+        tested: Number of test images.
+    """
+    spreads = [math.sqrt(row["accuracy"] * (1 - row["accuracy"]) / tested) for row in members if tested]
+    if not spreads:
+        return None
+    text = (
+        f"each accuracy is measured on {tested:,} test images: its sampling standard deviation is up to "
+        f"{100 * max(spreads):.2f} points, and intervals over members do not include it"
+    )
+    return _warning("accuracy-sampling", text, "accuracy")
+
+
+def _warning(code: str, text: str, where: str) -> Row:
+    return {"code": code, "text": text, "where": where}
+
+
+def _population(member_id: str) -> str:
+    return member_id.rpartition("/")[0]
+
+
+def _listed(ids: Sequence[str]) -> str:
+    """The first few ids in words, and how many more."""
+    if len(ids) <= _NAMED_IDS:
+        return ", ".join(ids)
+    return f"{', '.join(ids[:_NAMED_IDS])} and {len(ids) - _NAMED_IDS} more"
+
+
+def _few_weight_draws(members: list[Row]) -> Row | None:
+    draws = len({row["block"] for row in members})
+    if draws >= LEAST_WEIGHT_DRAWS:
+        return None
+    text = (
+        f"{draws} draw{'s' * (draws != 1)} of base weights: the numbers hold for these weights; claims about "
+        f"pruners in general need at least {LEAST_WEIGHT_DRAWS} draws"
+    )
+    return _warning("few-weight-draws", text, "seeds.weights")
+
+
+def _unequal_densities(populations: list[Row]) -> Row | None:
+    densities = sorted({row["density"] for row in populations if row["stored"]})
+    if len(densities) < 2:
+        return None
+    text = (
+        f"populations have densities {', '.join(f'{density:g}' for density in densities)}: raw Hamming and "
+        "Jaccard are not comparable between them; use the chance-corrected overlap"
+    )
+    return _warning("unequal-densities", text, "populations")
+
+
+def _few_members(population: Row) -> Row | None:
+    stored = population["stored"]
+    if not 0 < stored < LEAST_MEMBERS:
+        return None
+    counted = f"{stored} member{'s' * (stored != 1)}"
+    text = f"{counted}: with fewer than {LEAST_MEMBERS} the intervals are wide or missing"
+    return _warning("few-members", text, population["name"])
+
+
+def _failed(name: str, failures: list[Row]) -> Row | None:
+    if not failures:
+        return None
+    cause = failures[0]["cause"] or "no cause recorded"
+    text = f"training failed for {_listed([row['id'] for row in failures])}: {cause}"
+    return _warning("failed-members", text, name)
+
+
+def _missing(population: Row) -> Row | None:
+    missing = population["members"] - population["stored"] - population["failed"]
+    if missing <= 0:
+        return None
+    text = f"{missing} of {population['members']} members are not trained yet"
+    return _warning("missing-members", text, population["name"])
+
+
+def _not_identical(population: Row) -> Row | None:
+    if not population["overrides"]:
+        return None
+    settings = ", ".join(f"{key} = {value}" for key, value in population["overrides"].items())
+    return _warning("not-identical", f"not trained under the common recipe: {settings}", population["name"])
+
+
+def _few_points(members: list[Row]) -> Row | None:
+    if len(members) >= embedding.LEAST_MEMBERS:
+        return None
+    text = f"no embedding: {len(members)} masks; it takes at least {embedding.LEAST_MEMBERS}"
+    return _warning("few-members-to-embed", text, "embeddings")

@@ -1,0 +1,30 @@
+"""One or several analysed studies as one self-contained HTML page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from masklab.archive import files
+from masklab.errors import ArchiveError
+
+
+def write(directories: Sequence[Path], output: Path) -> Path:
+    """Write the page; equal analyses give equal bytes.
+
+    Args:
+        directories: Directories of the studies (`--out` of `masklab train`), each analysed.
+        output: Where the page goes; it appears whole or not at all.
+
+    Returns:
+        `output`.
+
+    Raises:
+        ArchiveError: A study was not analysed, an analysis is damaged or incomplete, or `output`
+            cannot be written.
+    """
+    from masklab.report import load, page
+
+    if not directories:
+        raise ArchiveError("no study given; name at least one directory that `masklab analyze` went over")
+    analyses = [load.read(Path(directory)) for directory in directories]
+    files.write_atomic(output, page.render(analyses).encode())
+    return output

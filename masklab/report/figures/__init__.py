@@ -1,0 +1,21 @@
+"""Figures of a study, one file each: `draw(analysis, theme, key)` gives a `Figure`."""
+
+from collections.abc import Callable
+
+from masklab.report import load, style
+from masklab.report.figures import accuracy, distances, embeddings, interpolation, layers, matrices
+from masklab.report.figures.figure import Figure
+
+Draw = Callable[[load.Analysis, style.Theme, str], Figure]
+
+ALL: dict[str, Draw] = {
+    "accuracy": accuracy.draw,
+    "distances": distances.draw,
+    "layers": layers.draw,
+    "embeddings": embeddings.draw,
+    "interpolation": interpolation.draw,
+    "matrices": matrices.draw,
+}
+"""Figures by anchor, in the order of the page."""
+
+__all__ = ["ALL", "Figure"]

@@ -1,0 +1,27 @@
+"""What a figure is on the page."""
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawn figure, or the reason why there is none.
+
+    Attributes:
+        title: What is drawn, for the heading and the contents list.
+        message: What it shows, in a sentence; also its label for screen readers.
+        caption: Number of members or pairs, what is shown, interval, chance level.
+        svg: The drawing, or None with `caption` saying why.
+    """
+
+    title: str
+    message: str
+    caption: str
+    svg: Markup | None
+
+
+def absent(title: str, why: str) -> Figure:
+    """A figure that cannot be drawn."""
+    return Figure(title, "", why, None)

@@ -1,0 +1,196 @@
+"""Reading an `analysis/` folder: results and distances, checked before anything is drawn."""
+
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydantic
+from jaxtyping import Float64
+
+from masklab.archive import directory as layout
+from masklab.archive import files
+from masklab.errors import ArchiveError
+from masklab.report import models
+
+RESULTS = "results.json"
+OVERLAP = "overlap.npz"
+WHOLE = "whole"
+
+
+@dataclass(frozen=True)
+class Distances:
+    """Whole-mask distances of all stored members.
+
+    Attributes:
+        ids: Member ids, row by row.
+        hamming: Fraction of differing bits.
+    """
+
+    ids: list[str]
+    hamming: Float64[np.ndarray, "members members"]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One analysed study.
+
+    Attributes:
+        directory: The study's directory.
+        results: What `results.json` says.
+        distances: Whole-mask distances, or None when no member is stored.
+    """
+
+    directory: Path
+    results: models.Results
+    distances: Distances | None
+
+    @property
+    def study(self) -> models.Study:
+        """The resolved study."""
+        return self.results.study
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Population names in the study's order."""
+        return [population.name for population in self.results.populations]
+
+    @cached_property
+    def blocks(self) -> list[int]:
+        """Draws of base weights that stored members use, ascending."""
+        return sorted({member.block for member in self.results.members})
+
+    @cached_property
+    def members(self) -> dict[str, models.Member]:
+        """Stored members by id."""
+        return {member.id: member for member in self.results.members}
+
+    @cached_property
+    def _accuracy(self) -> dict[tuple[str, str], models.Accuracy]:
+        return {(row.population, row.metric): row for row in self.results.accuracy}
+
+    @cached_property
+    def _overlap(self) -> dict[tuple[str, ...], models.Overlap]:
+        return {
+            (row.a, row.b, row.layer, row.metric, row.block, row.seed): row for row in self.results.overlap
+        }
+
+    @cached_property
+    def _paths(self) -> dict[tuple[str, ...], models.Path]:
+        rows = (row for row in self.results.landscape if row.path == "linear")
+        return {(row.a, row.b, row.block, row.seed): row for row in rows}
+
+    def accuracy(self, population: str, metric: models.AccuracyMetric = "accuracy") -> models.Accuracy | None:
+        """Accuracy row of a population, or None when that metric was not recorded."""
+        return self._accuracy.get((population, metric))
+
+    def overlap(
+        self,
+        a: str,
+        b: str,
+        metric: models.OverlapMetric,
+        layer: str = WHOLE,
+        *,
+        block: models.Block = "within",
+        seed: models.Seed = "different",
+    ) -> models.Overlap | None:
+        """Overlap row of an unordered pair of populations, or None when there are no such pairs."""
+        first, second = sorted((a, b), key=self.names.index)
+        return self._overlap.get((first, second, layer, metric, block, seed))
+
+    def path(
+        self, a: str, b: str, block: models.Block = "within", seed: models.Seed = "different"
+    ) -> models.Path | None:
+        """Linear path row of an unordered pair of populations, or None when there is none."""
+        first, second = sorted((a, b), key=self.names.index)
+        return self._paths.get((first, second, block, seed))
+
+
+def read(directory: Path) -> Analysis:
+    """Read one analysed study.
+
+    Args:
+        directory: The study's directory (`--out` of `masklab train`).
+
+    Raises:
+        ArchiveError: It was not analysed, or a file is damaged or incomplete.
+    """
+    folder = directory / layout.ANALYSIS
+    path = folder / RESULTS
+    if not path.exists():
+        raise ArchiveError(f"{path} does not exist; run `masklab analyze {directory}` first")
+    results = _parse(path, files.read_json(path))
+    known = {population.name for population in results.populations}
+    _check_names(path, known, results)
+    if not results.members:
+        return Analysis(directory, results, None)
+    return Analysis(
+        directory, results, _distances(folder / OVERLAP, {member.id for member in results.members})
+    )
+
+
+def _parse(path: Path, document: Any) -> models.Results:
+    if not isinstance(document, Mapping):
+        raise ArchiveError(f"{path} is not a masklab analysis (no JSON object)")
+    if document.get("schema") != 1:
+        raise ArchiveError(
+            f"{path}: schema {document.get('schema')!r}; this version of masklab reads schema 1"
+        )
+    try:
+        files.canonical_json(document)
+        return models.Results.model_validate({**document, "schema_version": 1})
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise ArchiveError(f"{path}: {where}: {first['msg']}{more}; run `masklab analyze` again") from error
+    except ValueError as error:
+        raise ArchiveError(f"{path} holds a number that is not finite") from error
+
+
+def _check_names(path: Path, known: set[str], results: models.Results) -> None:
+    def named() -> Iterable[tuple[str, str]]:
+        yield from (("members", member.population) for member in results.members)
+        yield from (("accuracy", row.population) for row in results.accuracy)
+        yield from (("overlap", name) for row in results.overlap for name in (row.a, row.b))
+        yield from (("landscape", name) for row in results.landscape for name in (row.a, row.b))
+
+    for where, name in named():
+        if name not in known:
+            raise ArchiveError(
+                f"{path}: {where} names the population {name!r}, which the study does not have"
+            )
+    for row in results.landscape:
+        lengths = {
+            len(values) for values in (row.points, row.accuracy.mean, row.accuracy.low, row.accuracy.high)
+        }
+        if len(lengths) > 1:
+            raise ArchiveError(f"{path}: landscape {row.a} – {row.b}: points and accuracies differ in number")
+    stored = {member.id for member in results.members}
+    for embedding in results.embeddings:
+        stray = next((point.id for point in embedding.points if point.id not in stored), None)
+        if stray is not None:
+            raise ArchiveError(
+                f"{path}: embedding {embedding.method} places {stray!r}, which is no stored member"
+            )
+
+
+def _distances(path: Path, stored: set[str]) -> Distances:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            ids = [str(name) for name in arrays["ids"]]
+            hamming = np.asarray(arrays["hamming"], dtype=np.float64)
+    except FileNotFoundError as error:
+        raise ArchiveError(f"{path} does not exist; run `masklab analyze` again") from error
+    except KeyError as error:
+        raise ArchiveError(f"{path} is incomplete: {error.args[0]}") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ArchiveError(f"{path} is damaged: {error}") from error
+    if set(ids) != stored or len(ids) != len(stored):
+        raise ArchiveError(f"{path}: its members are not those of {RESULTS}; run `masklab analyze` again")
+    if hamming.shape != (len(ids), len(ids)) or not np.isfinite(hamming).all():
+        raise ArchiveError(f"{path}: hamming is not a finite {len(ids)} × {len(ids)} matrix")
+    return Distances(ids, hamming)

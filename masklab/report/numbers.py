@@ -1,0 +1,96 @@
+"""How numbers are printed; percent and points exist only here, everything else is a fraction."""
+
+from typing import Any
+
+from masklab.report.models import Estimate
+
+UNDEFINED = "–"
+
+
+def fixed(value: float, digits: int) -> str:
+    """Fixed-point text without a negative zero.
+
+    Examples:
+        >>> fixed(-0.001, 2), fixed(0.34019, 4)
+        ('0.00', '0.3402')
+    """
+    text = f"{value:.{digits}f}"
+    return text.removeprefix("-") if float(text) == 0.0 else text
+
+
+def percent(fraction: float, digits: int = 2) -> str:
+    """A fraction in percent, without the sign.
+
+    Examples:
+        >>> percent(0.85314)
+        '85.31'
+    """
+    return fixed(100.0 * fraction, digits)
+
+
+def density(value: float) -> str:
+    """A density, once with what readers of the papers call it.
+
+    Examples:
+        >>> density(0.3), density(0.025)
+        ('0.30 (70 % pruned)', '0.025 (97.5 % pruned)')
+    """
+    digits = f"{value:.2f}" if round(value, 2) == value else f"{value:g}"
+    return f"{digits} ({100.0 * (1.0 - value):.4g} % pruned)"
+
+
+def interval(estimate: Estimate, scale: float, digits: int) -> str:
+    """The interval of an estimate, or an empty text.
+
+    Args:
+        estimate: Where the interval is.
+        scale: Factor on both ends: 100 for percent and points.
+        digits: Decimals.
+
+    Examples:
+        >>> interval(Estimate(value=0.5, low=0.4, high=0.6, level=0.95, method="t", n=3), 100.0, 1)
+        '[40.0, 60.0]'
+    """
+    if estimate.low is None or estimate.high is None:
+        return ""
+    return f"[{fixed(scale * estimate.low, digits)}, {fixed(scale * estimate.high, digits)}]"
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """A number with its noun.
+
+    Examples:
+        >>> count(1, "member"), count(12000, "member"), count(2, "study", "studies")
+        ('1 member', '12,000 members', '2 studies')
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def plain(value: Any) -> str:
+    """A setting as a reader writes it.
+
+    Examples:
+        >>> plain(None), plain(True), plain([3, 32, 32]), plain({"rate": 0.1, "period": 3}), plain({})
+        ('–', 'yes', '3, 32, 32', 'rate = 0.1, period = 3', '–')
+    """
+    if value is None or value in ({}, []):
+        return UNDEFINED
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} = {plain(entry)}" for key, entry in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(plain(entry) for entry in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def duration(seconds: float) -> str:
+    """A duration in the largest fitting unit.
+
+    Examples:
+        >>> duration(42.3), duration(600.0), duration(9000.0)
+        ('42 s', '10.0 min', '2.5 h')
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

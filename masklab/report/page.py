@@ -1,0 +1,127 @@
+"""The page: sections with their tables and figures, and everything inlined by the template."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+from masklab.report import load, numbers, style, tables, text
+from masklab.report.figures import ALL, Figure, accuracy
+
+
+@dataclass(frozen=True)
+class Section:
+    """One study on the page.
+
+    Attributes:
+        key: Prefix of its anchors.
+        analysis: What is shown.
+        question: What was asked.
+        summary: Table of pruners, or None when the page has a combined one.
+        figures: Figures by anchor.
+        pairs: Table of pairs of populations.
+        members: Table of members.
+        failures: Table of failed members.
+        methods: Paragraphs.
+        provenance: (label, text) pairs.
+    """
+
+    key: str
+    analysis: load.Analysis
+    question: str
+    summary: tables.Table
+    figures: dict[str, Figure]
+    pairs: tables.Table
+    members: tables.Table
+    failures: tables.Table
+    methods: list[str]
+    provenance: list[tuple[str, str]]
+
+
+def render(analyses: Sequence[load.Analysis]) -> str:
+    """HTML of the page; equal analyses give equal text."""
+    import jinja2
+
+    theme = style.theme(analyses)
+    sections = [_section(f"s{number}", analysis, theme) for number, analysis in enumerate(analyses, 1)]
+    several = len(analyses) > 1
+    script = _asset("page.js")
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["plain"] = numbers.plain
+    return environment.from_string(_asset("page.html.jinja")).render(
+        title=" · ".join(dict.fromkeys(analysis.study.name for analysis in analyses)),
+        sections=sections,
+        together=tables.summary(analyses, theme, "all-summary") if several else None,
+        accuracy=accuracy.draw_together(analyses, theme, "all-accuracy") if several else None,
+        references=text.references(analyses),
+        created=_moment(max(analysis.results.created for analysis in analyses)),
+        css=_asset("style.css"),
+        js=script,
+        js_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+
+
+def _asset(name: str) -> str:
+    return (resources.files("masklab.report") / "assets" / name).read_text(encoding="utf-8")
+
+
+def _section(key: str, analysis: load.Analysis, theme: style.Theme) -> Section:
+    return Section(
+        key=key,
+        analysis=analysis,
+        question=text.question(analysis),
+        summary=tables.summary([analysis], theme, f"{key}-summary"),
+        figures={f"{key}-{name}": draw(analysis, theme, f"{key}-{name}") for name, draw in ALL.items()},
+        pairs=tables.pairs(analysis, f"{key}-pairs"),
+        members=tables.members(analysis, theme, f"{key}-members"),
+        failures=tables.failures(analysis, f"{key}-failures"),
+        methods=text.methods(analysis),
+        provenance=provenance(analysis),
+    )
+
+
+def provenance(analysis: load.Analysis) -> list[tuple[str, str]]:
+    """Where the numbers come from, as (label, text)."""
+    study = analysis.study
+    facts = study.provenance
+    git = facts.git or {}
+    commit = numbers.plain(git.get("commit")) + (", with uncommitted changes" if git.get("dirty") else "")
+    times = {stage: seconds for stage, seconds in (facts.wall_s or {}).items() if seconds is not None}
+    digests = "; ".join(f"{population.name} {population.digest}" for population in study.populations)
+    options = "; ".join(
+        f"{population.name} ({numbers.plain(population.options)})"
+        for population in analysis.results.populations
+        if population.options
+    )
+    return [
+        ("command", numbers.plain(facts.command)),
+        (
+            "trained",
+            " – ".join(dict.fromkeys(_moment(date) for date in (facts.created, facts.updated) if date)),
+        ),
+        ("analysed", _moment(analysis.results.created)),
+        (
+            "wall time",
+            "; ".join(f"{stage} {numbers.duration(s)}" for stage, s in times.items()) or numbers.UNDEFINED,
+        ),
+        (
+            "versions",
+            "; ".join(f"{name} {numbers.plain(version)}" for name, version in facts.versions.items()),
+        ),
+        ("hardware", "; ".join(f"{name} {numbers.plain(part)}" for name, part in facts.hardware.items())),
+        ("git commit", commit if git else numbers.UNDEFINED),
+        ("seeds", "; ".join(f"{source} {numbers.plain(seed)}" for source, seed in study.seeds.items())),
+        ("options", options or numbers.UNDEFINED),
+        ("data digest", study.data.digest),
+        ("recipe digest", study.recipe_digest),
+        ("population digests", digests or numbers.UNDEFINED),
+    ]
+
+
+def _moment(date: str) -> str:
+    """An ISO date-time to the second."""
+    return re.sub(r"T(\d\d:\d\d:\d\d)(\.\d+)?", r" \1", date)

@@ -1,0 +1,227 @@
+"""Tables of the page as rows of cells; the template only lays them out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from masklab.report import load, models, numbers, style
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell.
+
+    Attributes:
+        text: What is printed.
+        value: What it sorts by, at full precision; None sorts last.
+        detail: A smaller second line: an interval, or why there is no value.
+        colour: Colour of the population's mark before the text.
+    """
+
+    text: str
+    value: int | float | str | None = None
+    detail: str = ""
+    colour: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; `numeric` columns are right-aligned, `note` explains the heading."""
+
+    label: str
+    numeric: bool = True
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A sortable table; `key` is its anchor."""
+
+    key: str
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+
+
+_SUMMARY = (
+    Column("population", numeric=False),
+    Column("pruner", numeric=False),
+    Column("density", note="fraction of weights kept"),
+    Column("members", note="stored; failed ones are named"),
+    Column("weight draws", note="different draws of base weights"),
+    Column("accuracy, %", note="test accuracy after the last epoch: mean ± standard deviation over members"),
+    Column("best-epoch accuracy, %", note="test accuracy at the epoch with the best validation accuracy"),
+    Column("Jaccard similarity", note="mean over pairs that share base weights"),
+    Column("its chance level", note="for independent masks with the same per-layer kept counts"),
+    Column("chance-corrected", note="0 = chance level, 1 = identical"),
+    Column("barrier, points", note="Entezari's, of the test error, within the population"),
+    Column("refresh events", note="per member"),
+)
+
+
+def summary(analyses: Sequence[load.Analysis], theme: style.Theme, key: str) -> Table:
+    """Table of pruners; with several studies, their names stand in a first column."""
+    several = len(analyses) > 1
+    rows = []
+    for analysis in analyses:
+        name = analysis.study.name
+        rows += [
+            [*([Cell(name, name)] if several else []), *_population(analysis, population, theme)]
+            for population in analysis.results.populations
+        ]
+    columns = (*([Column("study", numeric=False)] if several else []), *_SUMMARY)
+    level = next((row.estimate.level for analysis in analyses for row in analysis.results.accuracy), 0.95)
+    caption = (
+        f"Populations. Brackets: {100.0 * level:g} % intervals. "
+        "Overlap and barrier: pairs of members within a population that share base weights."
+    )
+    return Table(key, caption, columns, rows)
+
+
+def _population(analysis: load.Analysis, population: models.Population, theme: style.Theme) -> list[Cell]:
+    name = population.name
+    similarity = analysis.overlap(name, name, "jaccard_similarity")
+    corrected = analysis.overlap(name, name, "chance_corrected")
+    path = analysis.path(name, name)
+    chance = None if similarity is None else similarity.chance
+    failed = f"{population.failed} failed" if population.failed else ""
+    missing = population.members - population.stored - population.failed
+    return [
+        Cell(name, name, colour=theme.colours[name]),
+        Cell(population.pruner, population.pruner),
+        _density(population.density),
+        Cell(
+            f"{population.stored}",
+            population.stored,
+            ", ".join(filter(None, [failed, f"{missing} missing" if missing > 0 else ""])),
+        ),
+        Cell(f"{population.blocks}", population.blocks),
+        _accuracy(analysis.accuracy(name)),
+        _accuracy(analysis.accuracy(name, "best_epoch_accuracy")),
+        _estimate(similarity.estimate if similarity else None, _no_pairs(population), 1.0, 4),
+        Cell(numbers.UNDEFINED if chance is None else numbers.fixed(chance, 4), chance),
+        _estimate(corrected.estimate if corrected else None, _no_pairs(population), 1.0, 4),
+        _estimate(path.barrier.entezari_error if path else None, "not measured", 100.0, 2),
+        _events(population),
+    ]
+
+
+def _density(density: float) -> Cell:
+    kept, _, pruned = numbers.density(density).partition(" ")
+    return Cell(kept, density, pruned)
+
+
+def _no_pairs(population: models.Population) -> str:
+    return "fewer than two members" if population.stored < 2 else "no two members share base weights"
+
+
+def _accuracy(row: models.Accuracy | None) -> Cell:
+    """Mean ± standard deviation in percent, with the interval of the mean."""
+    if row is None:
+        return Cell(numbers.UNDEFINED, None, "not recorded")
+    cell = _estimate(row.estimate, "undefined", 100.0, 2)
+    if row.estimate.value is None or row.sd is None:
+        return cell
+    return Cell(f"{cell.text} ± {numbers.percent(row.sd)}", cell.value, cell.detail)
+
+
+def _estimate(estimate: models.Estimate | None, otherwise: str, scale: float, digits: int) -> Cell:
+    """A value with its interval, or a dash with the reason."""
+    if estimate is None:
+        return Cell(numbers.UNDEFINED, None, otherwise)
+    if estimate.value is None:
+        return Cell(numbers.UNDEFINED, None, estimate.why or "undefined")
+    detail = numbers.interval(estimate, scale, digits) or estimate.why or "no interval"
+    return Cell(numbers.fixed(scale * estimate.value, digits), scale * estimate.value, detail)
+
+
+def _events(population: models.Population) -> Cell:
+    events = population.refresh_events
+    if events is None or events.min is None or events.max is None:
+        return Cell(numbers.UNDEFINED)
+    text = f"{events.min}" if events.min == events.max else f"{events.min}–{events.max}"
+    return Cell(text, events.max)
+
+
+def pairs(analysis: load.Analysis, key: str) -> Table:
+    """Whole-mask overlap and barrier for every pair of populations and every kind of pair."""
+    columns = (
+        Column("first", numeric=False),
+        Column("second", numeric=False),
+        Column("base weights", numeric=False),
+        Column("seeds", numeric=False),
+        Column("pairs"),
+        Column("Jaccard similarity"),
+        Column("its chance level"),
+        Column("chance-corrected"),
+        Column("barrier, points"),
+    )
+    rows = []
+    for row in analysis.results.overlap:
+        if row.layer != load.WHOLE or row.metric != "chance_corrected":
+            continue
+        similarity = analysis.overlap(row.a, row.b, "jaccard_similarity", block=row.block, seed=row.seed)
+        path = analysis.path(row.a, row.b, row.block, row.seed)
+        chance = similarity.chance if similarity else None
+        blocks = "shared" if row.block == "within" else "different"
+        rows.append(
+            [
+                Cell(row.a, row.a),
+                Cell(row.b, row.b),
+                Cell(blocks, blocks),
+                Cell(row.seed, row.seed),
+                Cell(f"{row.pairs:,}", row.pairs),
+                _estimate(similarity.estimate if similarity else None, "not computed", 1.0, 4),
+                Cell(numbers.UNDEFINED if chance is None else numbers.fixed(chance, 4), chance),
+                _estimate(row.estimate, "not computed", 1.0, 4),
+                _estimate(path.barrier.entezari_error if path else None, "not measured", 100.0, 2),
+            ]
+        )
+    return Table(key, "Overlap and barrier by pair of populations, whole masks.", columns, rows)
+
+
+def members(analysis: load.Analysis, theme: style.Theme, key: str) -> Table:
+    """Every stored member."""
+    columns = (
+        Column("member", numeric=False),
+        Column("weight draw"),
+        Column("accuracy, %"),
+        Column("validation accuracy, %"),
+        Column("best epoch", note="by validation accuracy, counted from 0"),
+        Column("best-epoch accuracy, %"),
+        Column("refresh events"),
+        Column("density kept"),
+    )
+    rows = [
+        [
+            Cell(member.id, member.id, colour=theme.colours[member.population]),
+            Cell(f"{member.block}", member.block),
+            _share(member.accuracy),
+            _share(member.validation_accuracy),
+            Cell(numbers.plain(member.best_epoch), member.best_epoch),
+            _share(member.best_epoch_accuracy),
+            Cell(f"{member.refresh_events}", member.refresh_events),
+            Cell(numbers.fixed(member.kept_density, 4), member.kept_density),
+        ]
+        for member in analysis.results.members
+    ]
+    return Table(key, f"All {numbers.count(len(rows), 'stored member')}.", columns, rows)
+
+
+def _share(fraction: float | None) -> Cell:
+    if fraction is None:
+        return Cell(numbers.UNDEFINED)
+    return Cell(numbers.percent(fraction), 100.0 * fraction)
+
+
+def failures(analysis: load.Analysis, key: str) -> Table:
+    """Members whose training failed."""
+    columns = (Column("member", numeric=False), Column("cause", numeric=False), Column("step"))
+    rows = [
+        [
+            Cell(failure.id, failure.id),
+            Cell(numbers.plain(failure.cause), failure.cause),
+            Cell(numbers.plain(failure.step), failure.step),
+        ]
+        for failure in analysis.results.failures
+    ]
+    return Table(key, "Members whose training failed; they are in no number of this page.", columns, rows)

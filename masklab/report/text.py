@@ -1,0 +1,199 @@
+"""Sentences of the page, written from what was actually done."""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+from masklab import pruners
+from masklab.errors import MasklabError
+from masklab.report import load, models, numbers
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A method and where it comes from.
+
+    Attributes:
+        name: Its name on the page.
+        kind: Gate, refresh, control or analysis.
+        rule: What it does, in a sentence.
+        source: The paper, with links.
+    """
+
+    name: str
+    kind: str
+    rule: str
+    source: Markup
+
+
+def span(values: Iterable[int]) -> str:
+    """One number, or the smallest and the largest.
+
+    Examples:
+        >>> span([30, 30]), span([5, 1200]), span([])
+        ('30', '5–1,200', '0')
+    """
+    found = sorted(set(values)) or [0]
+    return f"{found[0]:,}" if len(found) == 1 else f"{found[0]:,}–{found[-1]:,}"
+
+
+def interval_methods(estimates: Iterable[models.Estimate]) -> str:
+    """The level and the method of all intervals that exist, in words."""
+    found = dict.fromkeys(
+        f"{100.0 * estimate.level:g} % interval, {estimate.method}"
+        for estimate in estimates
+        if estimate.low is not None and estimate.high is not None
+    )
+    return "; ".join(found) or "no interval could be computed"
+
+
+def sampling(analysis: load.Analysis) -> str:
+    """How much one member's accuracy varies from the finite test set alone."""
+    images = analysis.study.data.test
+    means = [
+        row.estimate.value
+        for row in analysis.results.accuracy
+        if row.metric == "accuracy" and row.estimate.value is not None
+    ]
+    if images < 1 or not means:
+        return ""
+    p = min(means, key=lambda value: abs(value - 0.5))
+    deviation = 100.0 * math.sqrt(p * (1.0 - p) / images)
+    return (
+        f"The accuracy of one member on {numbers.count(images, 'test image')} has a sampling standard "
+        f"deviation of about √(p(1 − p)/n) = {deviation:.2f} points (at p = {numbers.percent(p, 1)} %)."
+    )
+
+
+def question(analysis: load.Analysis) -> str:
+    """What was asked, in a paragraph."""
+    study, results = analysis.study, analysis.results
+    network = study.network
+    size = sum(layer.size for layer in network.layers)
+    width = "" if network.width is None else f" at width {network.width:g}"
+    activation = f", {network.activation}" if network.activation else ""
+    validation = f", {study.data.validation:,} for validation" if study.data.validation else ""
+    stored = sum(population.stored for population in results.populations)
+    planned = sum(population.members for population in results.populations)
+    epochs = study.training.get("epochs")
+    trained = f", trained for {numbers.count(epochs, 'epoch')}" if isinstance(epochs, int) else ""
+    return (
+        f"Data {study.data.name}: {numbers.count(study.data.train, 'training image')}{validation}, "
+        f"{numbers.count(study.data.test, 'test image')}, "
+        f"{numbers.count(len(study.data.classes), 'class', 'classes')}. Network "
+        f"{network.name}{width}{activation}: {numbers.count(len(network.layers), 'masked layer')} with "
+        f"{numbers.count(size, 'weight')}. {numbers.count(len(results.populations), 'population')}, "
+        f"{stored:,} of {numbers.count(planned, 'member')} stored, "
+        f"{numbers.count(len(analysis.blocks), 'draw')} of base weights{trained}."
+    )
+
+
+def methods(analysis: load.Analysis) -> list[str]:
+    """Methods, in paragraphs."""
+    study = analysis.study
+    training = "; ".join(
+        f"{key.replace('_', ' ')} {numbers.plain(value)}" for key, value in study.training.items()
+    )
+    seeds = "; ".join(f"{key} {numbers.plain(value)}" for key, value in study.seeds.items())
+    overrides = [
+        f"{population.name} ({numbers.plain(population.overrides)})"
+        for population in analysis.results.populations
+        if population.overrides
+    ]
+    differing = (
+        f" Not identical, because the study overrides it: {'; '.join(overrides)}."
+        if overrides
+        else " No population overrides any of this."
+    )
+    paragraphs = [
+        "The weights of the network stay as drawn; only masks are learned. Density is the fraction of "
+        "weights kept. A member is one mask with its base weights; members of a population differ in their "
+        "seeds alone, and member i has the same seeds in every population. Members with the same draw of "
+        "base weights form a block.",
+        f"All populations share one recipe: {training}.{differing} Seeds: {seeds}. The stored mask is that "
+        "of the last epoch, and accuracy is its accuracy on the test set; the epoch with the best "
+        "validation accuracy is reported as a separate number.",
+        "Jaccard similarity of two masks is the number of weights that both keep over the number that at "
+        "least one keeps. Chance level is the value expected for independent masks with the same per-layer "
+        "kept counts. Chance-corrected overlap is (I − E) ÷ (I_max − E) of intersections I: E is their "
+        "expectation, layer by layer, and I_max the sum over layers of the smaller kept count; 0 is chance, "
+        "1 is identical. Masks over different base weights are counted apart.",
+    ]
+    if analysis.results.landscape:
+        paragraphs.append(
+            "Barrier is Entezari's: along the straight line between the effective weights of two members, "
+            "the largest excess of the test error over the straight line between the errors of the end "
+            "points; in percentage points, at "
+            f"{span([len(row.points) for row in analysis.results.landscape])} positions."
+        )
+    return [*paragraphs, *filter(None, [sampling(analysis)])]
+
+
+def references(analyses: Sequence[load.Analysis]) -> list[Reference]:
+    """Sources of the pruners that were used, then of the analyses that were made."""
+    used = dict.fromkeys(
+        population.pruner for analysis in analyses for population in analysis.results.populations
+    )
+    found: dict[tuple[str, str], Reference] = {}
+    for pruner in used:
+        try:
+            parts = pruners.describe(pruner)
+        except MasklabError:
+            why = Markup("This installation of masklab has no such pruner, so its source is not known here.")
+            found[pruner, ""] = Reference(pruner, "pruner", "", why)
+            continue
+        for part in parts:
+            found[part.name, part.kind] = Reference(part.name, part.kind, part.rule, link(part.source))
+    methods_used = {embedding.method for analysis in analyses for embedding in analysis.results.embeddings}
+    if any(analysis.results.landscape for analysis in analyses):
+        methods_used.add("barrier")
+    return [*found.values(), *(reference for key, reference in _ANALYSES.items() if key in methods_used)]
+
+
+def link(source: str) -> Markup:
+    """Escaped text of a source in which arXiv numbers and DOIs are links.
+
+    Examples:
+        >>> print(link("<b> (arXiv 2303.15953)"))
+        &lt;b&gt; (<a href="https://doi.org/10.48550/arXiv.2303.15953">arXiv 2303.15953</a>)
+    """
+    text = str(escape(source))
+    text = re.sub(
+        r"arXiv[: ](\d{4}\.\d{4,5})", r'<a href="https://doi.org/10.48550/arXiv.\1">\g<0></a>', text
+    )
+    text = re.sub(r"\bdoi:(10\.\d{4,9}/[\w.()/-]*\w)", r'<a href="https://doi.org/\1">\g<0></a>', text)
+    return Markup(text)  # noqa: S704  escaped above; the patterns admit no markup
+
+
+_ANALYSES = {
+    "barrier": Reference(
+        "barrier",
+        "analysis",
+        "Largest excess of the error over the straight line between the end points.",
+        link(
+            "Entezari et al., The Role of Permutation Invariance in Linear Mode Connectivity of Neural "
+            "Networks, ICLR 2022 (arXiv 2110.06296)."
+        ),
+    ),
+    "pcoa": Reference(
+        "PCoA",
+        "analysis",
+        "Coordinates whose Euclidean distances come closest to the given ones.",
+        link(
+            "Gower, Some distance properties of latent root and vector methods used in multivariate "
+            "analysis, Biometrika 53, 1966 (doi:10.1093/biomet/53.3-4.325)."
+        ),
+    ),
+    "umap": Reference(
+        "UMAP",
+        "analysis",
+        "Layout of a nearest-neighbour graph.",
+        link(
+            "McInnes, Healy & Melville, UMAP: Uniform Manifold Approximation and Projection for Dimension "
+            "Reduction, 2018 (arXiv 1802.03426)."
+        ),
+    ),
+}

@@ -1,0 +1,80 @@
+import pytest
+
+from masklab.analysis import distances, guards, results
+
+from . import builder
+
+
+def warnings_of(archive):
+    found = results.assemble(archive, distances.measure(archive))["warnings"]
+    by_code = {}
+    for row in found:
+        assert set(row) == {"code", "text", "where"} and all(isinstance(text, str) for text in row.values())
+        by_code.setdefault(row["code"], []).append(row)
+    return by_code
+
+
+def test_a_complete_study_warns_of_sampling_error_only(tmp_path):
+    masks = builder.random_masks({"a": 0.5, "b": 0.5}, members=5)
+    found = warnings_of(builder.build(tmp_path, masks, draws=3))
+    assert set(found) == {"accuracy-sampling"}
+    assert "400 test images" in found["accuracy-sampling"][0]["text"]
+    assert "2.50 points" in found["accuracy-sampling"][0]["text"]  # √(0.5·0.5/400)
+
+
+def test_an_incomplete_study_says_what_is_missing(tmp_path):
+    masks = builder.random_masks({"a": 0.5, "b": 0.3}, members=3)
+    masks["a"] += [None, None, None]
+    archive = builder.build(tmp_path, masks, draws=2, failed=["a/0004"], overrides={"b": {"rank": "signed"}})
+    found = warnings_of(archive)
+    assert "2 draws" in found["few-weight-draws"][0]["text"]
+    assert "0.3, 0.5" in found["unequal-densities"][0]["text"]
+    assert [row["where"] for row in found["few-members"]] == ["a", "b"]
+    assert "a/0004: loss is not finite" in found["failed-members"][0]["text"]
+    assert "2 of 6 members" in found["missing-members"][0]["text"]
+    assert (found["not-identical"][0]["where"], "rank = signed" in found["not-identical"][0]["text"]) == (
+        "b",
+        True,
+    )
+
+
+def test_too_few_masks_for_an_embedding(tmp_path):
+    found = warnings_of(builder.build(tmp_path, builder.random_masks({"a": 0.5}, members=3)))
+    assert found["few-members-to-embed"][0]["where"] == "embeddings"
+
+
+@pytest.mark.parametrize(
+    ("levels", "said"),
+    [
+        ({"a/0000": {"scores": 0}, "a/0001": {"scores": 0}}, "all their seeds are equal"),
+        ({"a/0000": {"scores": 0}, "a/0001": {"scores": 1}}, "seeds or pruners differ"),
+        ({"a/0000": {"scores": 0}, "b/0000": {"scores": 0}}, "seeds or pruners differ"),
+    ],
+)
+def test_equal_masks_are_named(tmp_path, levels, said):
+    mask = builder.random_mask(0, 0.5)
+    members = {name: [mask, builder.random_mask(1, 0.5)] for name in ("a", "b")}
+    if "a/0001" in levels:
+        members = {"a": [mask, mask]}
+    archive = builder.build(tmp_path, members)
+    (row,) = guards.duplicates(distances.measure(archive, list(levels)), levels)
+    assert said in row["text"] and all(member in row["text"] for member in levels)
+
+
+def test_groups_of_equal_masks_are_named_once(tmp_path):
+    full = {"fc": builder.random_mask(0, 1.0)["fc"]}
+    half = {"fc": builder.random_mask(0, 0.5)["fc"]}
+    archive = builder.build(tmp_path, {"dense": [full] * 7, "a": [half, half]})
+    found = warnings_of(archive)["duplicate-members"]
+    assert len(found) == 2
+    assert "keep every weight" in found[0]["text"] and "and 2 more" in found[0]["text"]
+    assert "a/0000, a/0001" in found[1]["text"]
+
+
+def test_warnings_of_training_come_first(tmp_path):
+    archive = builder.build(tmp_path, builder.random_masks({"a": 0.5}, members=5))
+    own = {"code": "own", "text": "said while training", "where": "a"}
+    archive.study["warnings"] = [own]
+    later = {"code": "later", "text": "said by another stage", "where": "b"}
+    found = results.assemble(archive, distances.measure(archive), extra_warnings=[later])["warnings"]
+    assert found[0] == own and found[-1] == later

@@ -1,0 +1,143 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from masklab import analysis
+from masklab.analysis import distances, results
+from masklab.archive import Archive, files
+from masklab.errors import ArchiveError
+
+from . import builder
+
+POINT = {"pair": "a/0000–a/0001", "t": 0.5, "accuracy": 0.25}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    masks = builder.random_masks({"beta": 0.3, "alpha": 0.5}, members=4)
+    masks["beta"][2] = None
+    masks["beta"][3] = None
+    return builder.build(tmp_path_factory.mktemp("study"), masks, draws=2, failed=["beta/0003"], events=3)
+
+
+@pytest.fixture(scope="module")
+def found(study):
+    return analysis.analyze(study, landscape=[{"a": "beta"}], interpolation=[POINT])
+
+
+def test_what_is_written_is_what_is_returned(study, found):
+    assert files.read_json(study.directory / "analysis" / "results.json") == found
+    assert list(found) == [
+        "schema", "study", "created", "populations", "members", "failures", "accuracy", "overlap", "tests",
+        "landscape", "embeddings", "warnings",
+    ]  # fmt: skip
+    assert found["landscape"] == [{"a": "beta"}] and found["study"] == study.study
+
+
+def test_populations_and_members(found):
+    beta, alpha = found["populations"]
+    assert (beta["members"], beta["stored"], beta["failed"], beta["blocks"]) == (4, 2, 1, 2)
+    assert (alpha["stored"], alpha["failed"]) == (4, 0)
+    assert beta["refresh_events"] == {"min": 3, "max": 3}
+    assert beta["kept"] / beta["size"] == pytest.approx(0.3, abs=0.01)
+    assert [row["id"] for row in found["members"][:3]] == ["beta/0000", "beta/0001", "alpha/0000"]
+    assert found["members"][1] == {
+        "id": "beta/0001", "population": "beta", "index": 1, "block": 1, "accuracy": 0.51,
+        "validation_accuracy": 0.41, "best_epoch": 2, "best_epoch_accuracy": 0.56, "refresh_events": 3,
+        "kept_density": beta["kept"] / beta["size"],
+    }  # fmt: skip
+    assert found["failures"] == [{"id": "beta/0003", "cause": "loss is not finite", "step": 7}]
+    assert [row["metric"] for row in found["accuracy"][:3]] == list(analysis.results.accuracy.METRICS)
+
+
+def test_tables_hold_the_same_numbers(study, found):
+    folder = study.directory / "analysis"
+    members = pd.read_csv(folder / "members.csv")
+    assert members["accuracy"].tolist() == [row["accuracy"] for row in found["members"]]
+    overlap = pd.read_csv(folder / "overlap.csv")
+    assert len(overlap) == len(found["overlap"])
+    for line, row in zip(overlap.to_dict("records"), found["overlap"], strict=True):
+        assert line["value"] == row["estimate"]["value"] and line["chance"] == row["chance"]
+        assert [line[key] for key in ("a", "b", "layer")] == [row[key] for key in ("a", "b", "layer")]
+    points = pd.read_csv(folder / "embeddings.csv")
+    assert points["x"].tolist() == [point["x"] for point in found["embeddings"][0]["points"]]
+    assert pd.read_csv(folder / "interpolation.csv").to_dict("records") == [POINT]
+
+
+def test_arrays_hold_the_distances(study, found):
+    measured = distances.measure(study)
+    with np.load(study.directory / "analysis" / "overlap.npz") as arrays:
+        assert arrays["ids"].tolist() == [row["id"] for row in found["members"]]
+        assert arrays["layers"].tolist() == list(builder.SHAPES)
+        np.testing.assert_array_equal(arrays["sizes"], measured.sizes)
+        np.testing.assert_array_equal(arrays["intersections"], measured.intersections)
+        np.testing.assert_array_equal(arrays["hamming"], measured.hamming())
+        np.testing.assert_array_equal(arrays["jaccard"], measured.jaccard())
+
+
+def test_same_input_same_bytes(tmp_path):
+    builder.build(tmp_path, builder.random_masks({"a": 0.3, "b": 0.5}, members=4))
+    contents = []
+    for _ in range(2):
+        analysis.analyze(Archive(tmp_path))
+        folder = tmp_path / "analysis"
+        contents.append({path.name: path.read_bytes() for path in folder.iterdir()})
+    stripped = []
+    for content in contents:
+        document = json.loads(content.pop("results.json"))
+        document.pop("created")
+        stripped.append(json.dumps(document))
+    assert contents[0] == contents[1] and stripped[0] == stripped[1]
+    assert set(contents[0]) == {"members.csv", "overlap.csv", "embeddings.csv", "overlap.npz"}
+
+
+def test_paths_of_an_earlier_analysis_do_not_stay(tmp_path):
+    archive = builder.build(tmp_path, builder.random_masks({"a": 0.3}, members=2))
+    analysis.analyze(archive, interpolation=[POINT])
+    assert (tmp_path / "analysis" / "interpolation.csv").exists()
+    analysis.analyze(archive)
+    assert not (tmp_path / "analysis" / "interpolation.csv").exists()
+
+
+@pytest.mark.parametrize("members", [1, 2, 3])
+def test_small_studies_are_analyzed(tmp_path, members):
+    masks = {"a": builder.random_masks({"a": 0.5}, members)["a"], "empty": [None]}
+    found = analysis.analyze(builder.build(tmp_path, masks))
+    assert len(found["members"]) == members and found["embeddings"] == []
+    assert found["populations"][1]["refresh_events"] == {"min": None, "max": None}
+    for row in [*found["accuracy"], *found["overlap"]]:
+        estimate = row["estimate"]
+        assert ("why" in estimate) == (None in estimate.values())
+    assert bool(found["overlap"]) == (members > 1)
+    (tmp_path / "analysis" / "overlap.csv").read_text(encoding="utf-8")
+
+
+def test_missing_accuracies_stay_missing(tmp_path):
+    archive = builder.build(tmp_path, builder.random_masks({"a": 0.5}, members=2))
+    facts = archive.member("a/0001").facts["accuracy"]
+    facts["best"] = facts["validation"] = None
+    found = results.assemble(archive, distances.measure(archive))
+    first, second = found["members"]
+    assert (first["best_epoch"], first["best_epoch_accuracy"], first["validation_accuracy"]) == (2, 0.55, 0.4)
+    assert second["best_epoch"] is second["best_epoch_accuracy"] is second["validation_accuracy"] is None
+
+
+def test_nothing_stored(tmp_path):
+    with pytest.raises(ArchiveError, match="no members are stored in"):
+        analysis.analyze(builder.build(tmp_path, {"a": [None]}))
+
+
+def test_analysis_needs_neither_torch_nor_umap(tmp_path):
+    builder.build(tmp_path, builder.random_masks({"a": 0.5, "b": 0.5}, members=4))
+    code = (
+        "import sys, masklab; from masklab import analysis;"
+        f"analysis.analyze(masklab.open({str(tmp_path)!r}));"
+        "print([name for name in ('torch', 'umap', 'seaborn', 'matplotlib') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    assert (tmp_path / "analysis" / "results.json").exists()

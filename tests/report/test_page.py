@@ -1,0 +1,263 @@
+import copy
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from masklab import report
+
+from . import builder, dom
+from .conftest import Page
+
+PAGES = ("plain", "hostile", "single", "several")
+
+
+@pytest.fixture(params=PAGES)
+def page(request: pytest.FixtureRequest) -> Page:
+    return request.getfixturevalue(request.param)
+
+
+def test_ids_are_unique_and_every_reference_inside_the_page_has_a_target(page: Page) -> None:
+    ids = [node.attributes["id"] for node in page.root.all() if "id" in node.attributes]
+    assert len(ids) == len(set(ids))
+    references = {
+        value.removeprefix("#")
+        for node in page.root.all()
+        for name, value in node.attributes.items()
+        if name in {"href", "xlink:href"} and value.startswith("#")
+    }
+    clips = set(re.findall(r"url\(#([^)]*)\)", page.html))
+    labels = {
+        node.attributes["aria-labelledby"] for node in page.root.all() if "aria-labelledby" in node.attributes
+    }
+    assert len(references) > 10
+    assert (references | clips | labels) <= set(ids)
+
+
+def test_nothing_is_loaded_from_outside(page: Page) -> None:
+    for node in page.root.all():
+        for name, value in node.attributes.items():
+            if name in {"src", "href", "xlink:href", "data", "action", "srcset"} and re.match(
+                r"\s*(\w+:)?//", value
+            ):
+                assert node.tag == "a"
+                assert value.startswith("https://doi.org/")
+    assert "@import" not in page.html
+    assert not re.search(r"url\((?!#)", page.html)
+    (policy,) = [node for node in page.root.all("meta") if "http-equiv" in node.attributes]
+    assert policy.attributes["content"].startswith("default-src 'none'; script-src 'sha256-")
+
+
+def test_no_undefined_number_is_printed(page: Page) -> None:
+    texts = [page.root.text(), *(value for node in page.root.all() for value in node.attributes.values())]
+    for text in texts:
+        assert not re.search(r"\b(nan|NaN|None|inf|Infinity)\b", text)
+
+
+def test_every_figure_is_labelled_and_captioned(page: Page) -> None:
+    figures = list(page.root.all("figure"))
+    assert len(figures) >= 6
+    for figure in figures:
+        for drawing in (node for node in figure.all("svg") if node.has("figure")):
+            assert drawing.attributes["role"] == "img"
+            assert len(drawing.attributes["aria-label"]) > 20
+            (caption,) = figure.all("figcaption")
+            assert re.search(r"\bn = \d", caption.text())
+            assert "chance" in caption.text().lower() or "Guessing gives 10 %" in caption.text()
+            assert "interval" in caption.text()
+
+
+def test_the_theme_reaches_the_figures(plain: Page) -> None:
+    assert "#010203" not in plain.html
+    assert plain.html.count("currentColor") > 100
+
+
+def test_page_is_the_same_bytes_twice(plain: Page, tmp_path: Path) -> None:
+    again = report.write([plain.study], tmp_path / "again.html")
+    assert again.read_bytes() == plain.path.read_bytes()
+
+
+def _near(text: str, value: float, digits: int) -> bool:
+    return len(text.partition(".")[2]) == digits and abs(float(text) - value) <= 0.5000001 * 10.0**-digits
+
+
+def _row(results: dict[str, Any], name: str, metric: str) -> dict[str, Any]:
+    (row,) = [
+        row
+        for row in results["overlap"]
+        if (row["a"], row["b"], row["layer"], row["metric"], row["block"])
+        == (name, name, "whole", metric, "within")
+    ]
+    return row
+
+
+def _check_estimate(cell: dom.Node, estimate: dict[str, Any], scale: float, digits: int) -> None:
+    assert _near(dom.part(cell, "text").partition(" ± ")[0], scale * estimate["value"], digits)
+    assert float(cell.attributes["data-value"]) == pytest.approx(scale * estimate["value"], rel=1e-14)
+    low, high = dom.part(cell, "detail").strip("[]").split(", ")
+    assert _near(low, scale * estimate["low"], digits)
+    assert _near(high, scale * estimate["high"], digits)
+
+
+def test_summary_prints_the_numbers_of_results_json(plain: Page) -> None:
+    cells = dom.rows(plain.root.by_id("s1-summary"))
+    assert [dom.part(row[0], "text") for row in cells] == [
+        row["name"] for row in plain.results["populations"]
+    ]
+    for row, population in zip(cells, plain.results["populations"], strict=True):
+        name = population["name"]
+        assert dom.part(row[1], "text") == population["pruner"]
+        assert (dom.part(row[2], "text"), dom.part(row[2], "detail")) == ("0.50", "(50 % pruned)")
+        assert [dom.part(cell, "text") for cell in row[3:5]] == ["6", "2"]
+        for cell, metric in ((row[5], "accuracy"), (row[6], "best_epoch_accuracy")):
+            (found,) = [
+                entry
+                for entry in plain.results["accuracy"]
+                if (entry["population"], entry["metric"]) == (name, metric)
+            ]
+            _check_estimate(cell, found["estimate"], 100.0, 2)
+            assert _near(dom.part(cell, "text").partition(" ± ")[2], 100.0 * found["sd"], 2)
+        similarity = _row(plain.results, name, "jaccard_similarity")
+        _check_estimate(row[7], similarity["estimate"], 1.0, 4)
+        assert _near(dom.part(row[8], "text"), similarity["chance"], 4)
+        _check_estimate(row[9], _row(plain.results, name, "chance_corrected")["estimate"], 1.0, 4)
+        (path,) = [
+            entry
+            for entry in plain.results["landscape"]
+            if (entry["a"], entry["b"], entry["block"]) == (name, name, "within")
+        ]
+        _check_estimate(row[10], path["barrier"]["entezari_error"], 100.0, 2)
+        assert dom.part(row[11], "text") == str(population["refresh_events"]["min"])
+
+
+def test_member_table_holds_every_member(plain: Page) -> None:
+    cells = dom.rows(plain.root.by_id("s1-members"))
+    for row, member in zip(cells, plain.results["members"], strict=True):
+        assert dom.part(row[0], "text") == member["id"]
+        assert _near(dom.part(row[2], "text"), 100.0 * member["accuracy"], 2)
+        assert float(row[2].attributes["data-value"]) == pytest.approx(100.0 * member["accuracy"], rel=1e-14)
+
+
+def test_pair_table_holds_every_kind_of_pair(plain: Page) -> None:
+    cells = dom.rows(plain.root.by_id("s1-pairs"))
+    wanted = [
+        row
+        for row in plain.results["overlap"]
+        if row["layer"] == "whole" and row["metric"] == "chance_corrected"
+    ]
+    for row, overlap in zip(cells, wanted, strict=True):
+        assert [dom.part(cell, "text") for cell in row[:2]] == [overlap["a"], overlap["b"]]
+        assert dom.part(row[4], "text") == str(overlap["pairs"])
+        _check_estimate(row[7], overlap["estimate"], 1.0, 4)
+
+
+def test_hostile_text_stays_text(hostile: Page) -> None:
+    for node in hostile.root.all():
+        assert node.tag != "img"
+        assert not any(name.startswith("on") for name in node.attributes)
+    text = hostile.root.text()
+    first = hostile.results["populations"][0]["name"]
+    assert hostile.results["study"]["name"] in text
+    drawn = [node.text() for figure in hostile.root.all("figure") for node in figure.all("text")]
+    assert drawn.count(first) >= 5
+    assert builder.HOSTILE in text.partition("Provenance")[2]
+
+
+def test_single_member_says_what_is_undefined(single: Page) -> None:
+    ((*_, accuracy, _, similarity, _, corrected, barrier, _),) = dom.rows(single.root.by_id("s1-summary"))
+    assert dom.part(accuracy, "text") == f"{100.0 * single.results['members'][0]['accuracy']:.2f}"
+    assert dom.part(accuracy, "detail") == "one value has no interval"
+    for cell in (similarity, corrected):
+        assert (dom.part(cell, "text"), dom.part(cell, "detail")) == ("–", "fewer than two members")
+        assert "data-value" not in cell.attributes
+    assert dom.part(barrier, "detail") == "not measured"
+    absent = {
+        node.attributes["id"]: node.text() for node in single.root.all("figure") if not list(node.all("svg"))
+    }
+    assert set(absent) == {
+        f"s1-{name}" for name in ("distances", "layers", "embeddings", "interpolation", "matrices")
+    }
+    assert "at least three stored members" in absent["s1-distances"]
+
+
+def test_failed_members_and_empty_study(tmp_path: Path) -> None:
+    results = builder.build(tmp_path, populations=1, members=2)
+    empty = copy.deepcopy(results)
+    for key in ("members", "accuracy", "overlap", "landscape", "embeddings"):
+        empty[key] = []
+    empty["populations"][0].update(stored=0, failed=2, blocks=0, refresh_events={"min": None, "max": None})
+    empty["failures"] = [
+        {"id": f"edge-popup-d0.5/000{i}", "cause": "loss is not finite", "step": i} for i in (3, 5)
+    ]
+    builder.rewrite(tmp_path, empty)
+    (tmp_path / "analysis" / "overlap.npz").unlink()
+    root = dom.parse(report.write([tmp_path], tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "No member is stored" in root.text()
+    assert not [node for node in root.all("svg") if node.has("figure")]
+    ((first, *_), (second, *_)) = dom.rows(root.by_id("s1-failures"))
+    assert [dom.part(cell, "text") for cell in (first, second)] == [
+        "edge-popup-d0.5/0003",
+        "edge-popup-d0.5/0005",
+    ]
+    (row,) = dom.rows(root.by_id("s1-summary"))
+    assert (dom.part(row[3], "text"), dom.part(row[3], "detail")) == ("0", "2 failed")
+
+
+def test_several_studies_share_one_summary(several: Page) -> None:
+    cells = dom.rows(several.root.by_id("all-summary"))
+    assert [dom.part(row[0], "text") for row in cells] == ["recycling-at-half"] * 2 + ["the-other"] * 3
+    assert several.html.index('id="all-summary"') < several.html.index('id="s1-summary"')
+    colours = {}
+    for row in cells:
+        (chip,) = [node for node in row[1].all("span") if node.has("chip")]
+        colours.setdefault(dom.part(row[1], "text"), set()).add(chip.attributes["style"])
+    assert all(len(found) == 1 for found in colours.values())
+    assert len(set.union(*colours.values())) == 3
+    drawn = [node.text() for node in several.root.by_id("all-accuracy").all("text")]
+    assert "the-other · biprop-d0.5" in drawn
+
+
+def test_methods_provenance_and_sources_are_those_of_the_study(plain: Page) -> None:
+    text = plain.root.text()
+    for wanted in (
+        "batch size 128",
+        "edge-popup-d0.5 (weight_init = signed-constant)",
+        "biprop+recycle-d0.5 (rate = 0.2, period = 3)",
+        "0123abcd" * 5 + ", with uncommitted changes",
+        "train 90.0 min",
+        "torch 2.15.0",
+        "2025-03-04 05:06:07",
+        "standard deviation of about √(p(1 − p)/n) = 0.3",
+        "Fewer than 3 draws of base weights.",
+    ):
+        assert wanted in text
+    links = {node.attributes["href"] for node in plain.root.by_id("references").all("a")}
+    wanted_links = {f"https://doi.org/10.48550/arXiv.{n}" for n in ("1911.13299", "2103.09377", "2303.15953")}
+    assert wanted_links <= links
+    assert "https://doi.org/10.48550/arXiv.2106.09269" not in links
+
+
+def test_unknown_pruner_is_said_to_be_unknown(tmp_path: Path) -> None:
+    results = builder.build(tmp_path, populations=1, members=2)
+    results["populations"][0]["pruner"] = "from-elsewhere"
+    builder.rewrite(tmp_path, results)
+    root = dom.parse(report.write([tmp_path], tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "This installation of masklab has no such pruner" in root.by_id("references").text()
+
+
+def test_size_of_a_usual_page(tmp_path: Path) -> None:
+    builder.build(tmp_path, populations=7, members=12, draws=3)
+    assert report.write([tmp_path], tmp_path / "report.html").stat().st_size < 1_500_000
+
+
+def test_report_needs_no_torch(plain: Page, tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from masklab import report\n"
+        f"report.write([Path({str(plain.study)!r})], Path({str(tmp_path / 'report.html')!r}))\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
+    assert (tmp_path / "report.html").read_bytes() == plain.path.read_bytes()
