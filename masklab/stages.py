@@ -1,13 +1,14 @@
 """One function per verb: from files to files."""
 
+import hashlib
 import statistics
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from masklab import parallel
-from masklab.archive import Archive, directory
+from masklab import __version__, parallel
+from masklab.archive import Archive, directory, files
 from masklab.errors import ConfigError, DataError
 from masklab.progress import Listener, Silent
 from masklab.study import Study
@@ -113,6 +114,7 @@ def analyze(out: Path, *, jobs: int = 0, listener: Listener | None = None) -> Pa
             landscape=rows,
             extra_warnings=warnings,
         )
+        results["input"] = _fingerprint(archive)
         results["study"]["provenance"]["wall_s"]["analyze"] = round(time.monotonic() - started, 2)
         results_files.write(out, results, distances, points)
     finally:
@@ -120,6 +122,28 @@ def analyze(out: Path, *, jobs: int = 0, listener: Listener | None = None) -> Pa
     for warning in results["warnings"]:
         listener.note(f"{warning['code']}: {warning['text']}")
     return out / directory.ANALYSIS / "results.json"
+
+
+def is_analyzed(out: Path) -> bool:
+    """Whether analysis and report of a directory are those of its present members and settings."""
+    path = out / directory.ANALYSIS / "results.json"
+    if not path.exists() or not report_path(out).exists():
+        return False
+    stored = files.read_json(path)
+    return isinstance(stored, dict) and stored.get("input") == _fingerprint(Archive(out))
+
+
+def _fingerprint(archive: Archive) -> str:
+    """Hash of everything that an analysis reads."""
+    facts = {member: archive.member(member).facts["digest"] for member in archive.ids}
+    study = {key: value for key, value in archive.study.items() if key != "provenance"}
+    text = files.canonical_json([__version__, study, facts, archive.failures])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def report_path(out: Path) -> Path:
+    """Where the page of a single study goes."""
+    return out / directory.REPORT
 
 
 def _analysis_task(name: str, argument: Any) -> tuple[str, Any]:
@@ -132,7 +156,7 @@ def _analysis_task(name: str, argument: Any) -> tuple[str, Any]:
     try:
         return name, (*linear.interpolate(argument), [])
     except DataError as error:  # masks can be compared without their data; the page says what is missing
-        warning = {"code": "no-landscape", "text": f"no interpolation was measured: {error}", "where": {}}
+        warning = {"code": "no-landscape", "text": f"no interpolation was measured: {error}", "where": "data"}
         return name, ([], [], [warning])
 
 
@@ -147,4 +171,4 @@ def report(directories: Sequence[Path], output: Path | None = None) -> Path:
 
     if output is None and len(directories) > 1:
         raise ConfigError("several studies go on one page of their own: name it with -o FILE.html")
-    return reports.write(directories, output or directories[0] / directory.REPORT)
+    return reports.write(directories, output or report_path(directories[0]))

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -37,6 +37,7 @@ def test_kept_count_at_its_edges(size: int, density: float, kept: int) -> None:
     assert bits.kept_count(size, density) == kept
 
 
+@settings(deadline=None)
 @given(size=st.integers(1, 10**7), thousandths=st.integers(1, 1000))
 def test_kept_count_rounds_half_up_and_keeps_at_least_one(size: int, thousandths: int) -> None:
     exact = size * Fraction(thousandths, 1000)
@@ -48,6 +49,7 @@ def test_kept_count_rounds_half_up_and_keeps_at_least_one(size: int, thousandths
     assert 1 <= kept <= size
 
 
+@settings(deadline=None)
 @given(masks)
 def test_pack_puts_bit_i_of_a_row_at_i_modulo_8_and_pads_with_zeros(mask: np.ndarray) -> None:
     packed = bits.pack(mask)
@@ -58,6 +60,7 @@ def test_pack_puts_bit_i_of_a_row_at_i_modulo_8_and_pads_with_zeros(mask: np.nda
         assert int.from_bytes(bytes_.tobytes(), "little") == sum(1 << int(i) for i in np.flatnonzero(row))
 
 
+@settings(deadline=None)
 @given(masks)
 def test_unpack_undoes_pack(mask: np.ndarray) -> None:
     unpacked = bits.unpack(bits.pack(mask), mask.shape[-1])
@@ -65,11 +68,13 @@ def test_unpack_undoes_pack(mask: np.ndarray) -> None:
     np.testing.assert_array_equal(unpacked, mask)
 
 
+@settings(deadline=None)
 @given(masks)
 def test_count_is_the_sum(mask: np.ndarray) -> None:
     np.testing.assert_array_equal(bits.count(bits.pack(mask)), mask.sum(axis=-1))
 
 
+@settings(deadline=None)
 @given(matrices)
 def test_intersections_are_the_gram_matrix(mask: np.ndarray) -> None:
     counts = mask.astype(np.int64)

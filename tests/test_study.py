@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
@@ -130,6 +130,7 @@ levels = st.one_of(st.integers(1, 4), st.just("member"))
 designs = st.fixed_dictionaries(dict.fromkeys(study.SEED_SOURCES, levels))
 
 
+@settings(deadline=None)
 @given(design=designs, index=st.integers(0, 200))
 def test_nested_levels_are_the_index_modulo_the_draws(design: dict[str, Any], index: int) -> None:
     found = study.Seeds(**design).levels(index)
@@ -138,6 +139,7 @@ def test_nested_levels_are_the_index_modulo_the_draws(design: dict[str, Any], in
         assert found[source] == (index if level == "member" else index % level)
 
 
+@settings(deadline=None)
 @given(design=designs)
 def test_crossed_levels_cover_the_full_factorial_exactly_once(design: dict[str, Any]) -> None:
     seeds = study.Seeds(**design, crossed=True)

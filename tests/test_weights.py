@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -116,6 +116,7 @@ def test_weights_never_change() -> None:
     assert [float(value).hex() for value in scores[:3]] == GOLDEN_SCORES
 
 
+@settings(deadline=None)
 @given(
     seed=st.integers(0, 2**63 - 1),
     level=st.integers(0, 99),

@@ -73,8 +73,12 @@ def run(
         loaded, directory, jobs=jobs, device=device, retry_failed=retry_failed, listener=listener
     )
     _print_outcome(outcome, directory)
-    stages.analyze(directory, jobs=jobs, listener=listener)
-    typer.echo(stages.report([directory]))
+    if stages.is_analyzed(directory):
+        listener.note("analysis and report are up to date")
+    else:
+        stages.analyze(directory, jobs=jobs, listener=listener)
+        stages.report([directory])
+    typer.echo(stages.report_path(directory))
     raise typer.Exit(1 if outcome.failed else 0)
 
 
@@ -129,7 +133,6 @@ def report(
 ) -> None:
     """Write one HTML page that compares the pruners of one or several studies."""
     from masklab import stages
-    from masklab_cli import progress
 
     typer.echo(stages.report(directories, output))
 

@@ -57,7 +57,7 @@ def as_text(shown: dict[str, Any]) -> str:
                 row["id"],
                 str(row["block"]),
                 _percent(row["accuracy"]),
-                "–" if row["best_epoch"] is None else str(row["best_epoch"] + 1),
+                "–" if row["best_epoch"] is None else str(row["best_epoch"]),
                 _percent(row["best_epoch_accuracy"]),
                 f"{row['kept_density']:.4f}",
                 str(row["refresh_events"]),

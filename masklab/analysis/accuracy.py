@@ -32,7 +32,11 @@ def _row(name: str, metric: str, members: list[dict[str, Any]]) -> dict[str, Any
     mean = statistics.fmean(values) if values else math.nan
     half = estimates.t_quantile(n - 1) * sd / math.sqrt(n) if n > 1 else math.nan
     draws = len({row["block"] for row in known})
-    why = "an interval needs at least 2 members; there is 1" if values else f"no stored member has a {metric}"
+    why = (
+        "an interval needs at least 2 members; there is 1"
+        if values
+        else f"no stored member has a {metric.replace('_', ' ')}"
+    )
     return {
         "population": name,
         "metric": metric,

@@ -2,6 +2,7 @@
 
 ```
 {"schema": 1, "study": the study as stored, "created": ISO date and time,
+ "input": hash of everything that was read (added by the stage),
  "populations": [{"name", "pruner", "gate", "refresh", "control", "density", "members" (planned), "stored",
                   "failed", "blocks" (draws of base weights), "size", "kept", "options", "overrides",
                   "refresh_events": {"min", "max"}}],

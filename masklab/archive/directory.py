@@ -123,7 +123,8 @@ class Archive:
 
         Columns: population, index, pruner, density (as asked), kept_density (as stored), block (the draw
         of base weights), levels as `level_<source>`, refresh_events, accuracy (test, last epoch),
-        validation_accuracy, best_epoch, best_epoch_accuracy (test, best validation epoch), train_loss.
+        validation_accuracy, best_epoch (epochs done then), best_epoch_accuracy (test, best validation epoch),
+        train_loss.
         """
         import pandas as pd
 

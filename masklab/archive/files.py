@@ -72,7 +72,8 @@ def canonical_json(document: Any) -> str:
 def write_json(path: Path, document: Any) -> None:
     """Write a JSON document for people, atomically: indented, keys in the order given, no NaN."""
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-    write_atomic(path, (text + "\n").encode())
+    # a file name that is not UTF-8 holds lone surrogates: JSON has an escape for them, UTF-8 has not
+    write_atomic(path, (text + "\n").encode(errors="backslashreplace"))
 
 
 def read_json(path: Path) -> Any:

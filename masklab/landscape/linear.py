@@ -25,7 +25,7 @@ from masklab.training import images as imaging
 
 Row = dict[str, Any]
 METHOD = "t interval from leaving out one mask at a time (jackknife)"
-_IMAGES_AT_ONCE = 512
+_FORWARD_AT_ONCE = 6000  # networks × images in one call: larger ones fall out of cache
 _WEIGHTS_AT_ONCE = 2**23
 _NETWORKS_AT_ONCE = 66
 
@@ -94,9 +94,10 @@ class _Walker:
         self.grid = torch.from_numpy(grid).float()
         self.network = cohort.build_network(study)
         weights = sum(layer["size"] for layer in study["network"]["layers"])
-        self.engine: choice.Engine = choice.engine(weights, "cpu")
+        self.engine: choice.Engine = choice.engine(study, "cpu")
         at_once = min(_NETWORKS_AT_ONCE, _WEIGHTS_AT_ONCE // weights)
         self.pairs_at_once = max(1, at_once // len(grid))
+        self.images_at_once = max(32, _FORWARD_AT_ONCE // (self.pairs_at_once * len(grid)))
         self.weights = lru_cache(maxsize=64)(lambda member: rebuild.member_weights(archive.member(member)))
 
     def walk(self, pairs: list[tuple[str, str]]) -> Iterator[Float64[np.ndarray, "2 points"]]:
@@ -122,7 +123,7 @@ class _Walker:
         right, loss = torch.zeros(number, dtype=torch.float64), torch.zeros(number, dtype=torch.float64)
         with torch.inference_mode():
             for images, labels in zip(
-                self.images.split(_IMAGES_AT_ONCE), self.labels.split(_IMAGES_AT_ONCE), strict=True
+                self.images.split(self.images_at_once), self.labels.split(self.images_at_once), strict=True
             ):
                 logits = engines.logits(self.engine, self.network, weights, images)
                 right += (logits.argmax(2) == labels).sum(1)

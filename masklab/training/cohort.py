@@ -25,9 +25,9 @@ class History:
     Attributes:
         loss: Mean training loss of each epoch, in nats.
         validation: Validation accuracy after each epoch.
-        best: Epoch, validation and test accuracy at the first best validation epoch, or None.
+        best: Epochs done, validation and test accuracy at the first best validation epoch, or None.
         failures: Position of a failed member → cause and step.
-        events: Epochs after which a refresh fired.
+        events: Epochs done whenever a refresh fired.
     """
 
     loss: list[list[float]]
@@ -67,7 +67,7 @@ class Trainer:
             if self.images.validation[1].numel():
                 self._validate(history, epoch)
             if epoch in due:
-                history.events.append(epoch)
+                history.events.append(epoch + 1)
                 self.cohort.refresh(event=len(history.events))
             progress(epoch + 1, epochs)
             if len(history.failures) == members:
@@ -125,7 +125,7 @@ class Trainer:
             best = history.best[member]
             history.validation[member].append(accuracy)
             if best is None or accuracy > best["validation"]:
-                history.best[member] = {"epoch": epoch, "validation": accuracy}
+                history.best[member] = {"epoch": epoch + 1, "validation": accuracy}
                 improved.append(member)
         if improved:
             tested = self.accuracy(*self.images.test)

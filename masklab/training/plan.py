@@ -8,6 +8,7 @@ from typing import Any
 
 from masklab.archive import directory, files
 from masklab.errors import ArchiveError, ConfigError
+from masklab.training import choice
 
 SCHEMA = 1
 
@@ -59,12 +60,9 @@ def read_or_make(out: Path, record: dict[str, Any], device: str | None) -> dict[
 
 
 def _fresh(record: dict[str, Any], device: str) -> dict[str, Any]:
-    from masklab.training import choice
-
-    weights = sum(layer["size"] for layer in record["network"]["layers"])
     return {
         "schema": SCHEMA,
-        "engine": choice.engine(weights, device),
+        "engine": choice.engine(record, device),
         "precision": "fp32",
         "device": device,
         "threads": 1 if device == "cpu" else 4,

@@ -98,7 +98,7 @@ def _population(
         notes = pruner.check(counts)
     except ConfigError as error:
         raise ConfigError(f"population {population.name!r}: {error}") from error
-    where = {"population": population.name}
+    where = population.name
     warnings += [{"code": "refresh-note", "text": note, "where": where} for note in notes]
     caution = getattr(pruner.gate, "caution", None)
     if caution and (text := caution(study.training_of(population).weight_init)):
@@ -141,7 +141,7 @@ def grow(stored: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
             if name in asked and name in held:
                 population = _grown(held[name], asked[name])
             merged["populations"].append(population)
-        kept = [w for w in stored["warnings"] if w["where"]["population"] not in asked]
+        kept = [w for w in stored["warnings"] if w["where"] not in asked]
         merged["warnings"] = kept + new["warnings"]
     except (KeyError, TypeError) as error:
         raise ConfigError(

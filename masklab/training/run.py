@@ -64,7 +64,7 @@ def train(
     plan = plans.read_or_make(out, merged, wanted)
     pending = _pending(study, out, plan, outcome)
     for note in merged["warnings"]:
-        listener.note(f"{note['where']['population']}: {note['text']}")
+        listener.note(f"{note['where']}: {note['text']}")
     if (
         stored
         and not pending

@@ -118,7 +118,7 @@ def test_origins_lead_back_to_every_base_weight(name: str) -> None:
 
 @pytest.mark.parametrize("name", REFRESHED)
 def test_a_study_in_which_no_event_fires_is_refused(name: str) -> None:
-    with pytest.raises(ConfigError, match="no .* event would fire in 2 epochs"):
+    with pytest.raises(ConfigError, match=r"no .* event would fire in 2 epochs"):
         pruners.resolve(name, {}, epochs=2)
     assert pruners.resolve(name, {"period": 3}, epochs=250).events(250)[-1] == 246
     assert len(pruners.resolve(name, {"period": 3}, epochs=250).events(250)) == 82

@@ -11,12 +11,12 @@ from masklab.training import engines, state
 
 SHAPE = (5, 12)
 KEPT = 30  # density 0.5
-RECIPE = {"momentum": 0.9, "weight_decay": 1e-2}
+MOMENTUM, DECAY = 0.9, 1e-2
 RATE = 0.3
 
 
 def cohort(name: str, **options: float) -> state.State:
-    training = study.Training(**RECIPE)
+    training = study.Training(momentum=MOMENTUM, weight_decay=DECAY)
     pruner = pruners.resolve(name, options, training.epochs)
     levels = [study.Seeds().levels(index) for index in range(2)]
     return state.initial(3, levels, training, pruner, 0.5, [LayerShape("fc", SHAPE)], "cpu")
@@ -49,7 +49,7 @@ def published_step(
         softmax /= softmax.sum(1, keepdims=True)
         into_neuron = (softmax - np.eye(SHAPE[0])[labels]) / len(labels)
         gradient = (into_neuron.T @ x).reshape(-1) * weight * np.sign(scores)
-        velocity = RECIPE["momentum"] * velocity + gradient + RECIPE["weight_decay"] * scores
+        velocity = MOMENTUM * velocity + gradient + DECAY * scores
         scores = scores - RATE * velocity
     return scores
 

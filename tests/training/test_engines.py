@@ -48,6 +48,12 @@ def test_logits_agree_between_engines(problem: tuple, shared: bool) -> None:
 
 
 def test_the_choice_is_a_rule() -> None:
-    assert choice.engine(6_088, "cpu") == "vmap"
-    assert choice.engine(2_261_184, "cpu") == "loop"
-    assert choice.engine(2_261_184, "cuda") == "vmap"
+    def engine(name: str, shape: tuple[int, int, int], width: float, device: str = "cpu") -> str:
+        layers = [{"shape": list(o.shape)} for o in networks.layers(name, shape, 10, width)]
+        return choice.engine({"network": {"layers": layers}, "data": {"input_shape": list(shape)}}, device)
+
+    assert engine("conv2", (1, 8, 8), 0.125) == "vmap"
+    assert engine("conv2", (1, 8, 8), 1.0) == "loop"
+    assert engine("conv4", (3, 32, 32), 0.1) == "loop"
+    assert engine("conv4", (3, 32, 32), 0.1, "cuda") == "vmap"
+    assert engine("mlp", (1, 28, 28), 1.0) == "vmap"

@@ -84,11 +84,10 @@ def test_three_kills_at_random_moments_change_no_byte(
     killed = 0
     for _ in range(3):
         process = start(study, tmp_path)
-        target = epochs_done(tmp_path) if (tmp_path / "checkpoints").exists() else 0
         for file in tmp_path.glob("checkpoints/*"):
             file.unlink()
         target = moments.randint(5, 60)  # epochs over both running cohorts: events fire before and after
-        if wait_for(lambda: epochs_done(tmp_path) >= target, process):
+        if wait_for(lambda target=target: epochs_done(tmp_path) >= target, process):
             process.send_signal(signal.SIGKILL)
             killed += 1
         process.communicate(timeout=60)

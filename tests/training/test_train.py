@@ -46,13 +46,13 @@ def test_facts_say_what_happened(tiny: TinyStudy, train: Train, tmp_path: Path) 
     archive = masklab.open(tmp_path)
     member = archive.member("biprop+recycle-d0.5/0001")
     facts = member.facts
-    assert facts["events"] == [1, 2]
+    assert facts["events"] == [2, 3]
     assert facts["options"] == {"period": 1, "rate": 0.2}
     assert facts["levels"] == {"weights": 1, "scores": 1, "batches": 1, "augment": 1, "refresh": 1, "mask": 1}
     assert len(facts["history"]["loss"]) == len(facts["history"]["validation"]) == 4
     best = facts["accuracy"]["best"]
     assert best["validation"] == max(facts["history"]["validation"])
-    assert best["epoch"] == facts["history"]["validation"].index(best["validation"])
+    assert best["epoch"] == 1 + facts["history"]["validation"].index(best["validation"])
     assert facts["accuracy"]["n_validation"] == 16
     assert list(member.scores()) == [layer.name for layer in member.layers]
     control = archive.member("random-d0.5/0000")
