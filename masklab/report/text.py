@@ -111,8 +111,8 @@ def methods(analysis: load.Analysis) -> list[str]:
     paragraphs = [
         "Base weights are drawn at random and never trained; only masks are learned (a refresh replaces "
         "some base weights between epochs). Density is the fraction of weights kept. A member is one mask "
-        "with its base weights; members of a population differ in their seeds alone, and member i has the same seeds in every population. Members with the same draw of "
-        "base weights form a block.",
+        "with its base weights; members of a population differ in their seeds alone, and member i has the "
+        "same seeds in every population. Members with the same draw of base weights form a block.",
         f"All populations share one recipe: {training}.{differing} Seeds: {seeds}. The stored mask is that "
         "of the last epoch, and accuracy is its accuracy on the test set; the epoch with the best "
         "validation accuracy is reported as a separate number.",

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from masklab import data as datasets
-from masklab import networks, study
+from masklab import networks, pruners, study
 from masklab.archive import Content, Recipe, directory, files, member
 from masklab.training import cohort as cohorts
 from masklab.training import device as devices
@@ -74,7 +74,7 @@ def _trainer(
     seeds = study.Seeds.model_validate(record["seeds"])
     training = study.Training.model_validate({**record["training"], **population["overrides"]})
     layers = [networks.LayerShape(o["name"], tuple(o["shape"])) for o in record["network"]["layers"]]
-    pruner = study.pruners.resolve(population["pruner"], population["options"], training.epochs)
+    pruner = pruners.resolve(population["pruner"], population["options"], training.epochs)
     initial = state.initial(
         seeds.study,
         [seeds.levels(index) for index in cohort["indices"]],

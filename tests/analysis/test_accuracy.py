@@ -45,7 +45,7 @@ def test_members_without_the_metric_are_left_out():
     assert row(members, "validation_accuracy")["estimate"]["n"] == 2
     found = row([], "validation_accuracy")
     assert found["estimate"]["value"] is None and found["min"] is None
-    assert found["estimate"]["why"] == "no stored member has a validation_accuracy"
+    assert found["estimate"]["why"] == "no stored member has a validation accuracy"
 
 
 def test_an_undefined_estimate_needs_a_reason():

@@ -1,0 +1,1 @@
+"""Member files and directories."""

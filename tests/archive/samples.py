@@ -1,0 +1,90 @@
+"""Small members and studies to store."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from masklab import bits
+from masklab.archive import Archive, Content, Layer, Recipe, directory, files, member
+
+SHAPES = {"conv2": (3, 2, 3, 3), "conv1": (2, 1, 3, 3), "fc": (4, 5)}
+"""Layers in an order that is not alphabetical."""
+
+RECIPE = Recipe(seed=5, level=1, refresh_level=2, init="kaiming-normal", factor=0.5)
+
+
+def masks(seed: int, density: float, shapes: Mapping[str, tuple[int, ...]] = SHAPES) -> dict[str, np.ndarray]:
+    """Random masks with `kept_count` kept weights per layer."""
+    random, drawn = np.random.RandomState(seed), {}
+    for name, shape in shapes.items():
+        size = math.prod(shape)
+        drawn[name] = (random.permutation(size) < bits.kept_count(size, density)).reshape(shape)
+    return drawn
+
+
+def base(drawn: Mapping[str, np.ndarray], recipe: Recipe = RECIPE) -> dict[str, np.ndarray]:
+    """Initial base weights for those masks."""
+    return {
+        name: recipe.initial(Layer(name, mask.shape, 1)).reshape(mask.shape) for name, mask in drawn.items()
+    }
+
+
+def content(
+    population: str = "biprop-d0.5",
+    index: int = 0,
+    drawn: Mapping[str, np.ndarray] | None = None,
+    **facts: Any,
+) -> Content:
+    """A member whose base weights are the recipe's."""
+    drawn = masks(index, 0.5) if drawn is None else drawn
+    described = {
+        "population": population,
+        "index": index,
+        "pruner": "biprop",
+        "density": 0.5,
+        "levels": {"weights": 1, "scores": index},
+        "population_digest": f"digest of {population}",
+        "accuracy": {"test": 0.5 + index / 100, "validation": None, "best": None},
+        "history": {"loss": [2.0, 1.0], "validation": []},
+        "events": [],
+    }
+    return Content(
+        facts={**described, **facts}, recipe=RECIPE, masks=drawn, gains={"fc": 0.25}, base=base(drawn)
+    )
+
+
+def tiny() -> Content:
+    """One layer of eight weights, two images, three classes; under 1,500 bytes as a file."""
+    drawn = {"fc": np.array([[1, 0, 0, 1], [1, 1, 0, 0]], dtype=bool)}
+    return Content(
+        facts={"population": "p", "index": 3},
+        recipe=RECIPE,
+        masks=drawn,
+        gains={"fc": 0.25},
+        base=base(drawn),
+        prediction=np.array([2, 0]),
+        probability=np.array([[0.0, 0.25, 0.75], [1.0, 0.0, 0.0]], dtype=np.float16),
+    )
+
+
+def study(populations: Mapping[str, int]) -> dict[str, Any]:
+    """What `study.json` must say: population → number of members."""
+    return {
+        "populations": [
+            {"name": name, "members": members, "digest": f"digest of {name}"}
+            for name, members in populations.items()
+        ]
+    }
+
+
+def archive(folder: Path, populations: Mapping[str, int], missing: tuple[str, ...] = ()) -> Archive:
+    """A study with every member stored except the missing ones."""
+    for name, members in populations.items():
+        for index in range(members):
+            if f"{name}/{index:04d}" not in missing:
+                member.write(directory.member_path(folder, name, index), content(name, index))
+    files.write_json(folder / directory.STUDY, study(populations))
+    return Archive(folder)
