@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,33 @@ def _umask() -> int:
     current = os.umask(0o022)
     os.umask(current)
     return current
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock, waiting for whoever has it; the folder is made where it is missing.
+
+    Where no lock can be made (a read-only folder) nothing is locked: writing fails there anyway.
+
+    Raises:
+        ArchiveError: The folder cannot be made.
+    """
+    import filelock
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArchiveError(f"cannot make {folder}: {error.strerror or error}") from error
+    lock = filelock.FileLock(folder / ".lock")
+    try:
+        lock.acquire()
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def sweep_temporaries(folder: Path, older_than_s: float = 3600.0) -> int:

@@ -56,37 +56,57 @@ def train(
     started = time.monotonic()
     data = datasets.load(study.data.name, study.data.path)
     record = records.resolve(study, data)
+    wanted = None if device == "auto" and (out / directory.PLAN).exists() else devices.resolve(device)
+    _refuse_foreign(out)
+    with files.locked(out):  # another process may be growing the same study
+        work = _survey(study, out, record, wanted, retry_failed)
+        for note in work.record["warnings"]:
+            listener.note(f"{note['where']}: {note['text']}")
+        if work.unchanged:
+            return work.outcome
+        work.record["provenance"] = _provenance(work.stored)
+        files.write_json(out / directory.STUDY, work.record)
+        files.write_json(out / directory.PLAN, work.plan)
+    files.sweep_temporaries(out)
+    if work.pending:
+        _tidy(out, work.pending)  # what a killed run left would look like progress
+        workers = jobs or (1 if work.plan["device"] == "cuda" else parallel.cores())
+        for summary in _run(out, work.pending, data, workers, study.training.epochs, listener):
+            work.outcome.written += summary["written"]
+            work.outcome.failed += summary["failed"]
+        _tidy(out, work.pending)
+    with files.locked(out):
+        stored = files.read_json(out / directory.STUDY)
+        wall = stored["provenance"]["wall_s"]
+        wall["train"] = round(wall.get("train", 0.0) + time.monotonic() - started, 2)
+        files.write_json(out / directory.STUDY, stored)
+    return work.outcome
+
+
+@dataclass
+class _Work:
+    """What a directory holds and what is left to do."""
+
+    stored: dict[str, Any] | None
+    record: dict[str, Any]
+    plan: dict[str, Any]
+    outcome: Outcome
+    pending: list[dict[str, Any]]
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether there is nothing to train and nothing to write down."""
+        if self.stored is None or self.pending:
+            return False
+        return {**self.stored, "provenance": None} == {**self.record, "provenance": None}
+
+
+def _survey(study: Study, out: Path, record: dict[str, Any], device: str | None, retry_failed: bool) -> _Work:
     stored = files.read_json(out / directory.STUDY) if (out / directory.STUDY).exists() else None
     merged = records.grow(stored, record) if stored else record
-    _refuse_foreign(out, stored)
     outcome = _take_stock(study, out, merged, retry_failed)
-    wanted = None if device == "auto" and (out / directory.PLAN).exists() else devices.resolve(device)
-    plan = plans.read_or_make(out, merged, wanted)
-    pending = _pending(study, out, plan, outcome)
-    for note in merged["warnings"]:
-        listener.note(f"{note['where']}: {note['text']}")
-    if (
-        stored
-        and not pending
-        and {k: v for k, v in stored.items() if k != "provenance"}
-        == {k: v for k, v in merged.items() if k != "provenance"}
-    ):
-        return outcome
-    merged["provenance"] = _provenance(stored)
-    files.write_json(out / directory.STUDY, merged)
-    files.write_json(out / directory.PLAN, plan)
-    files.sweep_temporaries(out)
-    if pending:
-        _tidy(out, pending)  # what a killed run left would look like progress
-        workers = jobs or (1 if plan["device"] == "cuda" else parallel.cores())
-        for summary in _run(out, pending, data, workers, study.training.epochs, listener):
-            outcome.written += summary["written"]
-            outcome.failed += summary["failed"]
-    _tidy(out, pending)
-    wall = merged["provenance"]["wall_s"]
-    wall["train"] = round(wall.get("train", 0.0) + time.monotonic() - started, 2)
-    files.write_json(out / directory.STUDY, merged)
-    return outcome
+    plan = plans.read_or_make(out, merged, device)
+    return _Work(stored, merged, plan, outcome, _pending(study, out, plan, outcome))
 
 
 def _tidy(out: Path, finished: list[dict[str, Any]]) -> None:
@@ -105,10 +125,10 @@ def _provenance(stored: dict[str, Any] | None) -> dict[str, Any]:
     return {**fresh, "created": stored["provenance"]["created"], "wall_s": stored["provenance"]["wall_s"]}
 
 
-def _refuse_foreign(out: Path, stored: dict[str, Any] | None) -> None:
+def _refuse_foreign(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise ArchiveError(f"{out} is not a directory")
-    if stored is None and (out / directory.MEMBERS).exists():
+    if (out / directory.MEMBERS).exists() and not (out / directory.STUDY).exists():
         raise ArchiveError(f"{out} holds members but no {directory.STUDY}; give another --out")
 
 

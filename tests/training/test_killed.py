@@ -1,5 +1,6 @@
 """A killed run goes on where it stopped, with the same bytes, and leaves no worker behind."""
 
+import json
 import os
 import random
 import signal
@@ -19,7 +20,7 @@ name = "digits"
 name = "mlp"
 width = 0.1
 [training]
-epochs = 40
+epochs = 30
 batch_size = 32
 [[population]]
 pruner = "biprop+recycle"
@@ -86,7 +87,7 @@ def test_three_kills_at_random_moments_change_no_byte(
         process = start(study, tmp_path)
         for file in tmp_path.glob("checkpoints/*"):
             file.unlink()
-        target = moments.randint(5, 60)  # epochs over both running cohorts: events fire before and after
+        target = moments.randint(5, 45)  # epochs over both running cohorts: events fire before and after
         if wait_for(lambda target=target: epochs_done(tmp_path) >= target, process):
             process.send_signal(signal.SIGKILL)
             killed += 1
@@ -142,3 +143,18 @@ def test_two_processes_at_once_do_no_harm(whole: tuple[Path, dict[str, bytes]], 
         _, err = process.communicate(timeout=180)
         assert process.returncode == 0, err
     assert member_bytes(tmp_path) == expected
+
+
+def test_two_processes_that_grow_one_study_both_keep_their_population(tmp_path: Path) -> None:
+    first, _ = STUDY.rsplit("[[population]]", 1)
+    (tmp_path / "a.toml").write_text(first + "name = 'a'\n")
+    (tmp_path / "b.toml").write_text(first + "name = 'b'\n")
+    both = [start(tmp_path / file, tmp_path / "out") for file in ("a.toml", "b.toml")]
+    for process in both:
+        _, err = process.communicate(timeout=180)
+        assert process.returncode == 0, err
+    names = {path.split("/")[1] for path in member_bytes(tmp_path / "out")}
+    record = json.loads((tmp_path / "out/study.json").read_text())
+    plan = json.loads((tmp_path / "out/plan.json").read_text())
+    assert {population["name"] for population in record["populations"]} == names == {"a", "b"}
+    assert {cohort["population"] for cohort in plan["cohorts"]} == names
