@@ -170,11 +170,19 @@ def _message(analysis: load.Analysis, distances: load.Distances) -> str:
     if not (same & off).any() or not (~same).any():
         low, high = distances.hamming[off].min(), distances.hamming[off].max()
         return f"Whole-mask distances run from {low:.4f} to {high:.4f}."
-    within, between = distances.hamming[same & off].mean(), distances.hamming[~same].mean()
-    return (
-        f"Masks of one population differ in {numbers.percent(within, 1)} % of the weights on average, "
-        f"masks of two populations in {numbers.percent(between, 1)} %."
-    )
+    index = np.array([analysis.members[name].index for name in distances.ids])
+    paired = ~same & (index[:, None] == index[None, :])
+    said = [f"Masks of one population differ in {_share(distances, same & off)} of the weights on average"]
+    if (~same & ~paired).any():
+        said.append(f"masks of two populations in {_share(distances, ~same & ~paired)} with different seeds")
+    if paired.any():
+        start = "and" if len(said) > 1 else "masks of two populations"
+        said.append(f"{start} in {_share(distances, paired)} with equal seeds")
+    return ", ".join(said).replace(", and", " and") + "."
+
+
+def _share(distances: load.Distances, pairs: np.ndarray) -> str:
+    return f"{numbers.percent(float(distances.hamming[pairs].mean()), 1)} %"
 
 
 def _chance(analysis: load.Analysis) -> str:
