@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any, TypeVar, cast
 
+from masklab.errors import MasklabError
+
 T = TypeVar("T")
 
 
@@ -25,6 +27,9 @@ def run(function: Callable[..., T], calls: Sequence[tuple[Any, ...]], jobs: int)
         function: A module-level function (it travels by name).
         calls: Its positional arguments, one tuple per task; they must pickle.
         jobs: Worker processes.
+
+    Raises:
+        MasklabError: While iterating: a worker process was killed.
     """
     if jobs <= 1 or len(calls) <= 1:
         return (function(*call) for call in calls)
@@ -33,7 +38,19 @@ def run(function: Callable[..., T], calls: Sequence[tuple[Any, ...]], jobs: int)
     workers = joblib.Parallel(
         n_jobs=min(jobs, len(calls)), return_as="generator_unordered", pre_dispatch="n_jobs"
     )
-    return cast(Iterator[T], workers(joblib.delayed(_guarded)(function, call) for call in calls))
+    return _collected(cast(Iterator[T], workers(joblib.delayed(_guarded)(function, call) for call in calls)))
+
+
+def _collected(results: Iterator[T]) -> Iterator[T]:
+    from joblib.externals.loky.process_executor import BrokenProcessPool
+
+    try:
+        yield from results
+    except BrokenProcessPool as error:
+        raise MasklabError(
+            "a worker process was killed (out of memory?); the same command goes on with what is missing, "
+            "and --jobs 1 needs the least memory"
+        ) from error
 
 
 def _guarded(function: Callable[..., T], call: tuple[Any, ...]) -> T:

@@ -38,3 +38,17 @@ class Silent:
 
     def end(self) -> None:
         """Ignored."""
+
+
+def duration(seconds: float) -> str:
+    """A duration as people say it.
+
+    Examples:
+        >>> duration(9.2), duration(150), duration(7300)
+        ('9.2 s', '2 min 30 s', '2 h 2 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+    return f"{int(seconds) // 3600} h {int(seconds) % 3600 // 60} min"

@@ -9,7 +9,7 @@ from typing import Any
 
 from masklab import __version__, parallel
 from masklab.archive import Archive, directory, files
-from masklab.errors import ConfigError, DataError
+from masklab.errors import ArchiveError, ConfigError, DataError
 from masklab.progress import Listener, Silent
 from masklab.study import Study
 from masklab.training import run as training
@@ -17,9 +17,8 @@ from masklab.training import run as training
 
 def default_directory(study: Study) -> Path:
     """Where a study is stored unless the user says: `runs/<study.name>`."""
-    return Path("runs") / "".join(c if c.isalnum() or c in "+-_." else "-" for c in study.study.name).lstrip(
-        "."
-    )
+    name = "".join(c if c.isalnum() or c in "+-_." else "-" for c in study.study.name).lstrip(".")
+    return Path("runs") / (name or "study")
 
 
 def train(
@@ -95,6 +94,9 @@ def analyze(out: Path, *, jobs: int = 0, listener: Listener | None = None) -> Pa
 
     listener, started = listener or Silent(), time.monotonic()
     archive = Archive(out)
+    folder = out / directory.ANALYSIS
+    if folder.exists() and not folder.is_dir():
+        raise ArchiveError(f"{folder} is not a directory")
     distances = distance_measures.measure(archive)
     hamming = distances.hamming()
     tasks = [("landscape", out), ("umap", (distances.ids, hamming, archive.study["seeds"]["study"]))]
@@ -120,17 +122,26 @@ def analyze(out: Path, *, jobs: int = 0, listener: Listener | None = None) -> Pa
     finally:
         listener.end()
     for warning in results["warnings"]:
-        listener.note(f"{warning['code']}: {warning['text']}")
+        listener.note(f"{warning['code']} ({warning['where']}): {warning['text']}")
     return out / directory.ANALYSIS / "results.json"
 
 
 def is_analyzed(out: Path) -> bool:
     """Whether analysis and report of a directory are those of its present members and settings."""
-    path = out / directory.ANALYSIS / "results.json"
-    if not path.exists() or not report_path(out).exists():
+    try:
+        page = report_path(out).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False  # whatever cannot be read is written anew
+    return _is_current(out) and _fingerprint(Archive(out)) in page
+
+
+def _is_current(out: Path) -> bool:
+    """Whether `results.json` is that of the present members and settings."""
+    try:
+        results = files.read_json(out / directory.ANALYSIS / "results.json")
+        return isinstance(results, dict) and results.get("input") == _fingerprint(Archive(out))
+    except ArchiveError:
         return False
-    stored = files.read_json(path)
-    return isinstance(stored, dict) and stored.get("input") == _fingerprint(Archive(out))
 
 
 def _fingerprint(archive: Archive) -> str:
@@ -160,8 +171,15 @@ def _analysis_task(name: str, argument: Any) -> tuple[str, Any]:
         return name, ([], [], [warning])
 
 
-def report(directories: Sequence[Path], output: Path | None = None) -> Path:
+def report(
+    directories: Sequence[Path], output: Path | None = None, *, listener: Listener | None = None
+) -> Path:
     """Write one page for one or several analysed studies; default `DIR/report.html`.
+
+    Args:
+        directories: The studies' directories; their `analysis` folders are enough.
+        output: Where the page goes.
+        listener: Told when an analysis is older than the members beside it.
 
     Raises:
         ConfigError: Several directories without a name for the page.
@@ -171,4 +189,9 @@ def report(directories: Sequence[Path], output: Path | None = None) -> Path:
 
     if output is None and len(directories) > 1:
         raise ConfigError("several studies go on one page of their own: name it with -o FILE.html")
+    for out in directories:
+        if (out / directory.MEMBERS).exists() and not _is_current(out):
+            (listener or Silent()).note(
+                f"{out}: the analysis is not that of the present members; `masklab analyze {out}` makes it so"
+            )
     return reports.write(directories, output or report_path(directories[0]))

@@ -133,8 +133,9 @@ def report(
 ) -> None:
     """Write one HTML page that compares the pruners of one or several studies."""
     from masklab import stages
+    from masklab_cli import progress
 
-    typer.echo(stages.report(directories, output))
+    typer.echo(stages.report(directories, output, listener=progress.listener()))
 
 
 @app.command()

@@ -3,6 +3,7 @@
 import sys
 import time
 
+from masklab import progress
 from masklab.progress import Listener
 
 _EVERY_S = 10.0
@@ -36,11 +37,11 @@ class Lines:
             return
         self._said = now
         left = (now - self._started) * (self._total - done) / done
-        self.note(f"{self._stage}: {100 * done // self._total} %, about {duration(left)} left")
+        self.note(f"{self._stage}: {100 * done // self._total} %, about {progress.duration(left)} left")
 
     def end(self) -> None:
         """Say how long the stage took."""
-        self.note(f"{self._stage}: {duration(time.monotonic() - self._started)}")
+        self.note(f"{self._stage}: {progress.duration(time.monotonic() - self._started)}")
 
 
 class Bar:
@@ -87,17 +88,3 @@ class Bar:
         """Leave the bar as it is and give the cursor back."""
         self._progress.stop()
         self._task = None
-
-
-def duration(seconds: float) -> str:
-    """A duration as people say it.
-
-    Examples:
-        >>> duration(9.2), duration(150), duration(7300)
-        ('9.2 s', '2 min 30 s', '2 h 2 min')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    if seconds < 3600:
-        return f"{int(seconds) // 60} min {int(seconds) % 60} s"
-    return f"{int(seconds) // 3600} h {int(seconds) % 3600 // 60} min"

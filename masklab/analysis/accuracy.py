@@ -10,21 +10,29 @@ METRICS = ("accuracy", "best_epoch_accuracy", "validation_accuracy")
 """Test accuracy at the last epoch, test accuracy at the best validation epoch, validation accuracy."""
 
 
-def rows(populations: list[dict[str, Any]], members: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def rows(
+    populations: list[dict[str, Any]], members: list[dict[str, Any]], tested: int
+) -> list[dict[str, Any]]:
     """One row per population and metric: sd (n − 1), min, max as fractions, and the mean's estimate.
 
     Args:
         populations: Rows of `populations`.
         members: Rows of `members`.
+        tested: Number of test images.
     """
     return [
-        _row(population["name"], metric, [row for row in members if row["population"] == population["name"]])
+        _row(
+            population["name"],
+            metric,
+            [row for row in members if row["population"] == population["name"]],
+            tested,
+        )
         for population in populations
         for metric in METRICS
     ]
 
 
-def _row(name: str, metric: str, members: list[dict[str, Any]]) -> dict[str, Any]:
+def _row(name: str, metric: str, members: list[dict[str, Any]], tested: int) -> dict[str, Any]:
     known = [row for row in members if row[metric] is not None]
     values = [row[metric] for row in known]
     n = len(values)
@@ -35,18 +43,21 @@ def _row(name: str, metric: str, members: list[dict[str, Any]]) -> dict[str, Any
     why = (
         "an interval needs at least 2 members; there is 1"
         if values
-        else f"no stored member has a {metric.replace('_', ' ')}"
+        else f"no stored member has a {metric.replace('_', ' ')} (untrained, or without a validation split)"
     )
-    return {
+    on_test = metric != "validation_accuracy" and tested > 0
+    row = {
         "population": name,
         "metric": metric,
         "sd": estimates.number(sd),
+        "sampling_sd": estimates.number(math.sqrt(mean * (1 - mean) / tested)) if on_test else None,
         "min": min(values, default=None),
         "max": max(values, default=None),
         "estimate": estimates.estimate(
             mean, mean - half, mean + half, method=_method(n, draws), n=n, why=why if n < 2 else ""
         ),
     }
+    return {**row, "why": why} if n < 2 else row
 
 
 def _method(n: int, draws: int) -> str:

@@ -90,8 +90,10 @@ def measure(archive: archives.Archive, ids: Sequence[str] | None = None) -> Dist
         ArchiveError: No members are stored, a file is damaged, or members differ in their layers.
     """
     chosen = list(archive.ids if ids is None else ids)
-    if not chosen:
+    if not chosen and not archive.failures:
         raise ArchiveError(f"no members are stored in {archive.directory}")
+    if not chosen:  # every training failed: there is nothing to compare, but failures to show
+        return Distances([], [], np.zeros(0, np.int64), np.zeros((0, 0, 0), np.int64))
     layers = {layer.name: layer.size for layer in archive.member(chosen[0]).layers}
     for member_id in chosen:
         member = archive.member(member_id)

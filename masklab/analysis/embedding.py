@@ -57,7 +57,7 @@ def umap(ids: list[str], hamming: Float64[np.ndarray, "members members"], seed: 
     Args:
         ids: Member ids.
         hamming: Hamming distances, as fractions.
-        seed: Seed of its optimisation, in [0, 2³²).
+        seed: Seed of its optimisation, taken modulo 2³².
 
     Returns:
         A row of `embeddings`, or None for fewer than `LEAST_MEMBERS` members.
@@ -72,7 +72,7 @@ def umap(ids: list[str], hamming: Float64[np.ndarray, "members members"], seed: 
     parameters: dict[str, Any] = {
         "n_neighbors": min(_UMAP_NEIGHBORS, len(ids) - 1),
         "min_dist": 0.1,
-        "random_state": seed,
+        "random_state": seed % 2**32,  # what UMAP accepts
     }
     settings = parameters | {"metric": "precomputed", "n_jobs": 1, "init": start if planar else "random"}
     with warnings.catch_warnings():

@@ -1,6 +1,6 @@
 """Named warnings: what a reader must know before believing a number on the page."""
 
-import math
+import statistics
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -35,6 +35,7 @@ def collect(study: Row, populations: list[Row], members: list[Row], failures: li
         ),
         *(_missing(row) for row in populations),
         *(_not_identical(row) for row in populations),
+        *(_at_guessing(row, members, len(study["data"]["classes"])) for row in populations),
         _few_points(members),
     ]
     return [*study.get("warnings", []), *(row for row in found if row)]
@@ -66,19 +67,25 @@ def duplicates(distances: Distances, levels: dict[str, Any]) -> Iterator[Row]:
         yield _warning("duplicate-members", f"{_listed(ids)} have the same mask: {reason}", ids[0])
 
 
-def accuracy_sampling(members: list[Row], tested: int) -> Row | None:
-    """Sampling error of one member's test accuracy, √(p(1−p)/n), for the member closest to ½.
+def accuracy_sampling(accuracy: list[Row], tested: int) -> Row | None:
+    """Sampling error of one member's test accuracy, √(p(1−p)/n), at the mean of each population.
 
     Args:
-        members: Rows of `members`.
+        accuracy: Rows of `accuracy`.
         tested: Number of test images.
     """
-    spreads = [math.sqrt(row["accuracy"] * (1 - row["accuracy"]) / tested) for row in members if tested]
+    spreads = [
+        100 * row["sampling_sd"]
+        for row in accuracy
+        if row["metric"] == "accuracy" and row["sampling_sd"] is not None
+    ]
     if not spreads:
         return None
+    low, high = f"{min(spreads):.2f}", f"{max(spreads):.2f}"
     text = (
-        f"each accuracy is measured on {tested:,} test images: its sampling standard deviation is up to "
-        f"{100 * max(spreads):.2f} points, and intervals over members do not include it"
+        f"each accuracy is measured on {tested:,} test images: its sampling standard deviation √(p(1−p)/n) "
+        f"is {low if low == high else f'{low} to {high}'} points at the populations' means, and intervals "
+        "over members do not include it"
     )
     return _warning("accuracy-sampling", text, "accuracy")
 
@@ -150,6 +157,19 @@ def _not_identical(population: Row) -> Row | None:
         return None
     settings = ", ".join(f"{key} = {value}" for key, value in population["overrides"].items())
     return _warning("not-identical", f"not trained under the common recipe: {settings}", population["name"])
+
+
+def _at_guessing(population: Row, members: list[Row], classes: int) -> Row | None:
+    """A trained population that has learned next to nothing: its masks say little about its pruner."""
+    values = [row["accuracy"] for row in members if row["population"] == population["name"]]
+    guess = 1 / classes
+    if population["control"] or not values or statistics.fmean(values) >= guess + 0.1 * (1 - guess):
+        return None
+    text = (
+        f"mean accuracy {100 * statistics.fmean(values):.1f} % is less than a tenth of the way from guessing "
+        f"({100 * guess:.3g} %) to 100 %: these masks have hardly been trained"
+    )
+    return _warning("at-guessing", text, population["name"])
 
 
 def _few_points(members: list[Row]) -> Row | None:

@@ -9,7 +9,8 @@
  "members":    [{"id", "population", "index", "block", "accuracy", "validation_accuracy", "best_epoch",
                  "best_epoch_accuracy", "refresh_events", "kept_density"}],
  "failures":   [{"id", "cause", "step"}],
- "accuracy":   [{"population", "metric", "sd", "min", "max", "estimate": E}],
+ "accuracy":   [{"population", "metric", "sd", "sampling_sd" (of one member, from the finite test set), "min",
+                 "max", "estimate": E}],
  "overlap":    [{"a", "b", "layer", "metric", "block", "seed", "estimate": E, "chance", "pairs"}],
  "tests":      [],
  "landscape":  [rows of `masklab.landscape`],
@@ -85,8 +86,11 @@ def assemble(
     ]
     populations = [_population_row(row, members, failures) for row in study["populations"]]
     facts = {member: archive.member(member).facts for member in distances.ids}
-    tested = max(one["accuracy"]["n_test"] for one in facts.values())
-    sampling = guards.accuracy_sampling(members, tested)
+    tested = max((one["accuracy"]["n_test"] for one in facts.values()), default=0)
+    accuracies = accuracy.rows(populations, members, tested)
+    names = [row["name"] for row in populations]
+    levels = {member: one["levels"] for member, one in facts.items()}
+    sampling = guards.accuracy_sampling(accuracies, tested)
     return {
         "schema": SCHEMA,
         "study": study,
@@ -94,16 +98,14 @@ def assemble(
         "populations": populations,
         "members": members,
         "failures": failures,
-        "accuracy": accuracy.rows(populations, members),
-        "overlap": overlap.rows(
-            [row["name"] for row in populations], distances, {row["id"]: row["block"] for row in members}
-        ),
+        "accuracy": accuracies,
+        "overlap": overlap.rows(names, distances, archive.blocks) if members else [],
         "tests": [],
         "landscape": list(landscape),
         "embeddings": [row for row in embeddings if row],
         "warnings": [
             *guards.collect(study, populations, members, failures),
-            *guards.duplicates(distances, {member: one["levels"] for member, one in facts.items()}),
+            *guards.duplicates(distances, levels),
             *([sampling] if sampling else []),
             *extra_warnings,
         ],
@@ -158,7 +160,8 @@ def _member_rows(archive: archives.Archive) -> list[Row]:
         numbers = {
             key: None if pd.isna(row[key]) else kind(row[key]) for key, kind in _MEMBER_NUMBERS.items()
         }
-        rows.append({"id": member, "population": row["population"], **numbers})
+        undefined = {"why": "without a validation split"} if None in numbers.values() else {}
+        rows.append({"id": member, "population": row["population"], **numbers, **undefined})
     return rows
 
 

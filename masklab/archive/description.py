@@ -1,7 +1,8 @@
 """What a member file says of its layers and base weights, checked before anything relies on it."""
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,6 +87,35 @@ def read_layer(entry: Mapping[str, Any]) -> Layer:
     if layer.size > SIZE_LIMIT or layer.kept > layer.size:
         raise ValueError(f"layer {layer.name!r} of {layer.size} weights, {layer.kept} kept")
     return layer
+
+
+_OTHER_TENSORS = re.compile(r"snapshot/[0-9]+/.+|buffer/[^/]+|parameter/[^/]+")
+
+
+def check_tensors(layers: Sequence[Layer], tensors: Mapping[str, Mapping[str, Any]]) -> None:
+    """Hold the tensors of a member file against the closed list of names, types and shapes.
+
+    Raises:
+        ValueError: A tensor is missing, not in the list, or of another type or shape than its layer.
+    """
+    expected: dict[str, tuple[tuple[str, ...], list[int] | int]] = {}
+    for layer in layers:
+        expected[f"mask/{layer.name}"] = (("U8",), 1)
+        expected[f"score/{layer.name}"] = (("F32",), list(layer.shape))
+        if layer.origin is not None:
+            expected[f"origin/{layer.name}"] = (("U8",), 1)
+    expected["prediction/class"] = (("U8", "U16"), 1)
+    expected["prediction/probability"] = (("F16",), 2)
+    for name, (types, shape) in expected.items():
+        found = tensors.get(name)
+        if found is None:
+            if not name.startswith("score/"):
+                raise ValueError(f"tensor {name!r} is missing")
+        elif found["dtype"] not in types or shape not in (found["shape"], len(found["shape"])):
+            raise ValueError(f"tensor {name!r} is {found['dtype']} of shape {found['shape']}")
+    for name in tensors:
+        if name not in expected and not _OTHER_TENSORS.fullmatch(name):
+            raise ValueError(f"tensor {name!r} does not belong in a member file")
 
 
 def read_recipe(base: Mapping[str, Any]) -> Recipe:

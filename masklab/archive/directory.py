@@ -12,21 +12,18 @@ from jaxtyping import Bool, Float32, UInt8
 from masklab import bits
 from masklab.archive import files
 from masklab.archive.member import Member
+from masklab.archive.study_file import POPULATION_NAME, STUDY, read_study
 from masklab.errors import ArchiveError
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
-STUDY = "study.json"
 PLAN = "plan.json"
 MEMBERS = "members"
 CHECKPOINTS = "checkpoints"
 ANALYSIS = "analysis"
 REPORT = "report.html"
-
-POPULATION_NAME = re.compile(r"[a-z0-9+_-][a-z0-9.+_-]*")
-"""Allowed population ids: they are folder names, so no leading dot and no separator."""
 
 _INDEX = re.compile(r"[0-9]{4,9}")
 
@@ -39,6 +36,25 @@ def member_path(directory: Path, population: str, index: int) -> Path:
 def failure_path(directory: Path, population: str, index: int) -> Path:
     """Where the failure of a member's training is stored."""
     return directory / MEMBERS / population / f"{index:04d}.failed.json"
+
+
+_MEMBER_FIELDS = {
+    "pruner": str,
+    "gate": str,
+    "density": float,
+    "levels.weights": int,
+    "levels": dict,
+    "accuracy.test": float,
+    "accuracy.n_test": int,
+    "history.loss": list,
+    "events": list,
+    "evaluation.batch_size": int,
+    "evaluation.threads": int,
+    "evaluation.device": str,
+    "network": dict,
+    "data.mean": list,
+    "data.deviation": list,
+}
 
 
 class Archive:
@@ -56,13 +72,7 @@ class Archive:
         self.directory = directory
         if not directory.is_dir():
             raise ArchiveError(f"{directory} is not a directory; give the --out of a `masklab train`")
-        self.study: dict[str, Any] = files.read_json(directory / STUDY)
-        if not isinstance(self.study, dict) or "populations" not in self.study:
-            raise ArchiveError(f"{directory / STUDY} is not a masklab study (no 'populations' in it)")
-        if not isinstance(self.study["populations"], list) or not all(
-            map(_is_population, self.study["populations"])
-        ):
-            raise ArchiveError(f"{directory / STUDY}: 'populations' lacks a name, members or a digest")
+        self.study = read_study(directory)
         self._rebuild = rebuild
         self._opened: dict[str, Member] = {}
 
@@ -100,11 +110,16 @@ class Archive:
             member = Member(member_path(self.directory, population, int(index)))
             if member.id != member_id:
                 raise ArchiveError(f"{member.path} holds member {member.id}, not {member_id}")
-            self._check_digest(member)
+            self._check_belongs(member)
             self._opened[member_id] = member
         return self._opened[member_id]
 
-    def _check_digest(self, member: Member) -> None:
+    def _check_belongs(self, member: Member) -> None:
+        """Hold a member against the study before any of its tensors is read."""
+        files.require(member.facts, _MEMBER_FIELDS, member.path)
+        layers = [(layer["name"], layer["shape"]) for layer in self.study["network"]["layers"]]
+        if [(layer.name, list(layer.shape)) for layer in member.layers] != layers:
+            raise ArchiveError(f"{member.path} has other layers than the network of {STUDY}")
         for population in self.study["populations"]:
             if population["name"] == member.facts["population"]:
                 if population["digest"] != member.facts.get("population_digest"):
@@ -113,16 +128,31 @@ class Archive:
         raise ArchiveError(f"{member.path}: population {member.facts['population']!r} is not in {STUDY}")
 
     @cached_property
+    def blocks(self) -> dict[str, int]:
+        """Member id → number of its draw of base weights.
+
+        Members of equal number share the initial draw up to a scale (densities scale the fan). Populations
+        that draw from another distribution share nothing with the others, so their draws count on.
+        """
+        recipes = {member_id: self.member(member_id).recipe for member_id in self.ids}
+        inits = list(dict.fromkeys(recipe.init for recipe in recipes.values()))
+        draws = max((recipe.level for recipe in recipes.values()), default=0) + 1
+        return {
+            member_id: recipe.level + draws * inits.index(recipe.init)
+            for member_id, recipe in recipes.items()
+        }
+
+    @cached_property
     def rows(self) -> list[dict[str, Any]]:
         """One dict per stored member, in the order of `ids`; keys are the columns of `members`."""
-        return [_row(self.member(member_id)) for member_id in self.ids]
+        return [_row(self.member(member_id), self.blocks[member_id]) for member_id in self.ids]
 
     @cached_property
     def members(self) -> "pd.DataFrame":
         """One row per stored member, indexed by member id.
 
-        Columns: population, index, pruner, density (as asked), kept_density (as stored), block (the draw
-        of base weights), levels as `level_<source>`, refresh_events, accuracy (test, last epoch),
+        Columns: population, index, pruner, density (as asked), kept_density (as stored), block (see
+        `blocks`), levels as `level_<source>`, refresh_events, accuracy (test, last epoch),
         validation_accuracy, best_epoch (epochs done then), best_epoch_accuracy (test, best validation epoch),
         train_loss.
         """
@@ -161,31 +191,21 @@ class Archive:
         return self._rebuild(self.member(member_id))
 
 
-def _is_population(entry: Any) -> bool:
-    return (
-        isinstance(entry, dict)
-        and isinstance(entry.get("name"), str)
-        and POPULATION_NAME.fullmatch(entry["name"]) is not None
-        and type(entry.get("members")) is int
-        and isinstance(entry.get("digest"), str)
-    )
-
-
-def _row(member: Member) -> dict[str, Any]:
+def _row(member: Member, block: int) -> dict[str, Any]:
     facts, accuracy = member.facts, member.facts["accuracy"]
     size = sum(layer.size for layer in member.layers)
-    best = accuracy["best"] or {}
+    best = accuracy.get("best") or {}
     return {
         "population": facts["population"],
         "index": facts["index"],
         "pruner": facts["pruner"],
         "density": facts["density"],
         "kept_density": sum(layer.kept for layer in member.layers) / size,
-        "block": facts["levels"]["weights"],
+        "block": block,
         **{f"level_{source}": level for source, level in facts["levels"].items()},
         "refresh_events": len(facts["events"]),
         "accuracy": accuracy["test"],
-        "validation_accuracy": accuracy["validation"],
+        "validation_accuracy": accuracy.get("validation"),
         "best_epoch": best.get("epoch"),
         "best_epoch_accuracy": best.get("test"),
         "train_loss": facts["history"]["loss"][-1] if facts["history"]["loss"] else None,

@@ -1,16 +1,18 @@
 """Files that appear whole or not at all."""
 
 import contextlib
+import errno
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from masklab.errors import ArchiveError
 
 _TEMPORARY = ".masklab-"
+_LOCKLESS = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -45,13 +47,13 @@ def _umask() -> int:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[bool]:
     """Hold a folder's lock, waiting for whoever has it; the folder is made where it is missing.
 
-    Where no lock can be made (a read-only folder) nothing is locked: writing fails there anyway.
+    Yields whether the lock is held: a read-only folder, or a file system without locks, cannot give one.
 
     Raises:
-        ArchiveError: The folder cannot be made.
+        ArchiveError: The folder cannot be made, or the lock fails otherwise.
     """
     import filelock
 
@@ -60,13 +62,17 @@ def locked(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise ArchiveError(f"cannot make {folder}: {error.strerror or error}") from error
     lock = filelock.FileLock(folder / ".lock")
+    held = True
     try:
         lock.acquire()
-    except OSError:
-        yield
-        return
+    except NotImplementedError:
+        held = False
+    except OSError as error:
+        if error.errno not in _LOCKLESS:
+            raise ArchiveError(f"cannot lock {folder}: {error.strerror or error}") from error
+        held = False
     try:
-        yield
+        yield held
     finally:
         lock.release()
 
@@ -90,6 +96,25 @@ def sweep_temporaries(folder: Path, older_than_s: float = 3600.0) -> int:
                 stray.unlink()
                 removed += 1
     return removed
+
+
+def require(document: Any, fields: Mapping[str, type], where: Path) -> None:
+    """Check that a document has the fields that its readers rely on.
+
+    Args:
+        document: What was read.
+        fields: Dotted name → type; a `float` may be a whole number.
+        where: The file, for the message.
+
+    Raises:
+        ArchiveError: A field is missing or of another type; the message names it.
+    """
+    for field, kind in fields.items():
+        value = document
+        for part in field.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        if not isinstance(value, (int, float) if kind is float else kind) or (kind is int and value is True):
+            raise ArchiveError(f"{where}: field {field!r} is missing or not a {kind.__name__}")
 
 
 def canonical_json(document: Any) -> str:

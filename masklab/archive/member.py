@@ -150,6 +150,7 @@ class Member:
             self.layers = [description.read_layer(entry) for entry in self.facts["layers"]]
             self.recipe = description.read_recipe(self.facts["base"])
             self.id = f"{self.facts['population']}/{self.facts['index']:04d}"
+            description.check_tensors(self.layers, self.facts["tensors"])
         except (KeyError, TypeError, ValueError) as error:
             raise ArchiveError(f"{path}: incomplete description ({type(error).__name__}: {error})") from error
         self._by_name = {layer.name: layer for layer in self.layers}
@@ -165,7 +166,11 @@ class Member:
         return self._by_name[name]
 
     def packed(self, name: str) -> UInt8[np.ndarray, " bytes"]:
-        """Packed mask of one layer; no other layer is touched."""
+        """Packed mask of one layer; no other layer is touched.
+
+        Raises:
+            ArchiveError: The member has no such layer, or its mask is damaged.
+        """
         layer = self.layer(name)
         frame = self._reader.tensor(f"mask/{name}").tobytes()
         try:

@@ -62,9 +62,8 @@ def interpolate(out: Path) -> tuple[list[Row], list[Row]]:
     archive = Archive(out)
     study = archive.study
     settings = study["analysis"]
-    blocks = {member: archive.member(member).facts["levels"]["weights"] for member in archive.ids}
     names = [population["name"] for population in study["populations"]]
-    cells = pairing.sample(names, blocks, settings["interpolation_pairs"], study["seeds"]["study"])
+    cells = pairing.sample(names, archive.blocks, settings["interpolation_pairs"], study["seeds"]["study"])
     if not cells:
         return [], []
     grid = np.linspace(0.0, 1.0, settings["interpolation_points"])

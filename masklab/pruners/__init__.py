@@ -181,10 +181,17 @@ def resolve(name: str, given: Mapping[str, Any], epochs: int) -> Pruner:
                 f"no {refresh} event would fire in {epochs} epochs with a period of {options.period} "
                 "(events fire after every period-th epoch, neither the first nor the last)"
             )
+    if control and getattr(options, "gate", None) is None:
+        options = options.model_copy(update={"gate": _plain_gate()})
     gate = gate or getattr(options, "gate", "")
     if gate not in modules("gate"):
         raise ConfigError(unknown("gate", gate, modules("gate")))
     return Pruner(name, gate, refresh, control, options)
+
+
+def _plain_gate() -> str:
+    """The gate under which kept weights act as they are."""
+    return next(name for name, module in modules("gate").items() if getattr(module, "PLAIN", False))
 
 
 def describe(name: str) -> list[Description]:

@@ -25,6 +25,10 @@ def write(directories: Sequence[Path], output: Path) -> Path:
 
     if not directories:
         raise ArchiveError("no study given; name at least one directory that `masklab analyze` went over")
-    analyses = [load.read(Path(directory)) for directory in directories]
+    places = [Path(directory).resolve() for directory in directories]
+    for place, directory in zip(places, directories, strict=True):
+        if places.count(place) > 1:
+            raise ArchiveError(f"{directory} is named twice; each study goes on the page once")
+    analyses = load.distinct([load.read(Path(directory)) for directory in directories])
     files.write_atomic(output, page.render(analyses).encode())
     return output

@@ -1,8 +1,8 @@
 """Reading an `analysis/` folder: results and distances, checked before anything is drawn."""
 
 import zipfile
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -130,6 +130,20 @@ def read(directory: Path) -> Analysis:
     return Analysis(
         directory, results, _distances(folder / OVERLAP, {member.id for member in results.members})
     )
+
+
+def distinct(analyses: Sequence[Analysis]) -> list[Analysis]:
+    """The analyses, studies of equal name told apart by their directories' names."""
+    names = [analysis.study.name for analysis in analyses]
+    found = []
+    for analysis in analyses:
+        if names.count(analysis.study.name) > 1:
+            label = f"{analysis.study.name} ({analysis.directory.resolve().name})"
+            study = analysis.study.model_copy(update={"name": label})
+            results = analysis.results.model_copy(update={"study": study})
+            analysis = replace(analysis, results=results)  # noqa: PLW2901
+        found.append(analysis)
+    return found
 
 
 def _parse(path: Path, document: Any) -> models.Results:

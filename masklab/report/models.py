@@ -94,6 +94,7 @@ class Accuracy(Record):
     population: str
     metric: AccuracyMetric
     sd: float | None
+    sampling_sd: float | None = None
     min: float | None
     max: float | None
     estimate: Estimate
@@ -137,6 +138,7 @@ class Path(Record):
     block: Block
     seed: Seed
     pairs: int
+    of_pairs: int | None = None
     points: list[float]
     accuracy: Curve
     barrier: Barrier
@@ -237,6 +239,7 @@ class Results(Record):
     schema_version: Literal[1]
     study: Study
     created: str
+    input: str | None = None
     populations: list[Population]
     members: list[Member]
     failures: list[Failure]

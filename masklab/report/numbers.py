@@ -82,15 +82,3 @@ def plain(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(plain(entry) for entry in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def duration(seconds: float) -> str:
-    """A duration in the largest fitting unit.
-
-    Examples:
-        >>> duration(42.3), duration(600.0), duration(9000.0)
-        ('42 s', '10.0 min', '2.5 h')
-    """
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

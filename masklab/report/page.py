@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 
+from masklab import progress
 from masklab.report import load, numbers, style, tables, text
 from masklab.report.figures import ALL, Figure, accuracy
 
@@ -106,7 +107,7 @@ def provenance(analysis: load.Analysis) -> list[tuple[str, str]]:
         ("analysed", _moment(analysis.results.created)),
         (
             "wall time",
-            "; ".join(f"{stage} {numbers.duration(s)}" for stage, s in times.items()) or numbers.UNDEFINED,
+            "; ".join(f"{stage} {progress.duration(s)}" for stage, s in times.items()) or numbers.UNDEFINED,
         ),
         (
             "versions",

@@ -97,12 +97,30 @@ def _population(analysis: load.Analysis, population: models.Population, theme: s
         Cell(f"{population.blocks}", population.blocks),
         _accuracy(analysis.accuracy(name)),
         _accuracy(analysis.accuracy(name, "best_epoch_accuracy")),
-        _estimate(similarity.estimate if similarity else None, _no_pairs(population), 1.0, 4),
+        _with_pairs(
+            _estimate(similarity.estimate if similarity else None, _no_pairs(population), 1.0, 4), similarity
+        ),
         Cell(numbers.UNDEFINED if chance is None else numbers.fixed(chance, 4), chance),
         _estimate(corrected.estimate if corrected else None, _no_pairs(population), 1.0, 4),
-        _estimate(path.barrier.entezari_error if path else None, "not measured", 100.0, 2),
+        _barrier(path),
         _events(population),
     ]
+
+
+def _barrier(path: models.Path | None) -> Cell:
+    """Mean barrier in points, its interval, and on how many of the pairs it was measured."""
+    if path is None:
+        return _estimate(None, "not measured", 100.0, 2)
+    cell = _estimate(path.barrier.entezari_error, "not measured", 100.0, 2)
+    sampled = f"{path.pairs} of {path.of_pairs} pairs" if path.of_pairs else numbers.count(path.pairs, "pair")
+    return Cell(cell.text, cell.value, f"{cell.detail}, {sampled}")
+
+
+def _with_pairs(cell: Cell, row: models.Overlap | None) -> Cell:
+    """A cell of an overlap with its number of pairs."""
+    if row is None:
+        return cell
+    return Cell(cell.text, cell.value, f"{cell.detail}, {numbers.count(row.pairs, 'pair')}")
 
 
 def _density(density: float) -> Cell:
@@ -173,7 +191,7 @@ def pairs(analysis: load.Analysis, key: str) -> Table:
                 _estimate(similarity.estimate if similarity else None, "not computed", 1.0, 4),
                 Cell(numbers.UNDEFINED if chance is None else numbers.fixed(chance, 4), chance),
                 _estimate(row.estimate, "not computed", 1.0, 4),
-                _estimate(path.barrier.entezari_error if path else None, "not measured", 100.0, 2),
+                _barrier(path),
             ]
         )
     return Table(key, "Overlap and barrier by pair of populations, whole masks.", columns, rows)
@@ -186,7 +204,7 @@ def members(analysis: load.Analysis, theme: style.Theme, key: str) -> Table:
         Column("weight draw"),
         Column("accuracy, %"),
         Column("validation accuracy, %"),
-        Column("best epoch", note="by validation accuracy, counted from 0"),
+        Column("best epoch", note="epochs done when the validation accuracy was first at its best"),
         Column("best-epoch accuracy, %"),
         Column("refresh events"),
         Column("density kept"),

@@ -1,6 +1,5 @@
 """Sentences of the page, written from what was actually done."""
 
-import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -52,19 +51,18 @@ def interval_methods(estimates: Iterable[models.Estimate]) -> str:
 
 def sampling(analysis: load.Analysis) -> str:
     """How much one member's accuracy varies from the finite test set alone."""
-    images = analysis.study.data.test
-    means = [
-        row.estimate.value
+    deviations = [
+        100.0 * row.sampling_sd
         for row in analysis.results.accuracy
-        if row.metric == "accuracy" and row.estimate.value is not None
+        if row.metric == "accuracy" and row.sampling_sd is not None
     ]
-    if images < 1 or not means:
+    if not deviations:
         return ""
-    p = min(means, key=lambda value: abs(value - 0.5))
-    deviation = 100.0 * math.sqrt(p * (1.0 - p) / images)
+    low, high = f"{min(deviations):.2f}", f"{max(deviations):.2f}"
+    images = numbers.count(analysis.study.data.test, "test image")
     return (
-        f"The accuracy of one member on {numbers.count(images, 'test image')} has a sampling standard "
-        f"deviation of about √(p(1 − p)/n) = {deviation:.2f} points (at p = {numbers.percent(p, 1)} %)."
+        f"The accuracy of one member on {images} has a sampling standard deviation √(p(1 − p)/n) of "
+        f"{low if low == high else f'{low} to {high}'} points at the populations' mean accuracies p."
     )
 
 
@@ -120,7 +118,8 @@ def methods(analysis: load.Analysis) -> list[str]:
         "least one keeps. Chance level is the value expected for independent masks with the same per-layer "
         "kept counts. Chance-corrected overlap is (I − E) ÷ (I_max − E) of intersections I: E is their "
         "expectation, layer by layer, and I_max the sum over layers of the smaller kept count; 0 is chance, "
-        "1 is identical. Masks over different base weights are counted apart.",
+        "1 is identical. Two members share base weights when their initial draw is the same (densities scale "
+        "it, refreshes then replace parts of it); pairs that do not are counted apart.",
     ]
     if analysis.results.landscape:
         paragraphs.append(

@@ -1,7 +1,6 @@
 """The loop: a cohort of members, from initial scores to member files."""
 
 import contextlib
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,9 @@ from torch import Tensor, nn
 from masklab import networks
 from masklab.training import choice, counts, engines, state
 from masklab.training import images as imaging
+
+_FORWARD_AT_ONCE = 4096
+"""Members × images in one evaluation."""
 
 Progress = Callable[[int, int], None]
 """Called with (epochs done, epochs in all)."""
@@ -37,6 +39,26 @@ class History:
     events: list[int] = field(default_factory=list)
 
 
+_LOSS, _SCORES = 1, 2  # what stopped being finite
+
+
+class _Health:
+    """Which members of a cohort are sound; kept on the device, so that no step waits for a look at it."""
+
+    def __init__(self, members: int, device: torch.device) -> None:
+        self.step = 0
+        self.alive = torch.ones(members, dtype=torch.bool, device=device)
+        self.failed_at = torch.full((members,), -1, device=device)
+        self.cause = torch.zeros(members, dtype=torch.int64, device=device)
+
+    def look(self, sound: Tensor, cause: int) -> None:
+        """Note who failed in this step, and why."""
+        failing = self.alive & ~sound
+        self.failed_at = torch.where(failing, self.step, self.failed_at)
+        self.cause = torch.where(failing, cause, self.cause)
+        self.alive = self.alive & sound
+
+
 @dataclass
 class Trainer:
     """A cohort, its images, and the engine that computes."""
@@ -57,13 +79,9 @@ class Trainer:
             return history
         epochs = self.cohort.training.epochs
         due = set(self.cohort.pruner.events(epochs))
-        device = self.images.mean.device
-        alive = torch.ones(members, 1, dtype=torch.bool, device=device)
-        steps_done = 0
+        health = _Health(members, self.images.mean.device)
         for epoch in range(epochs):
-            losses, alive, failed_at, steps = self._epoch(epoch, alive, steps_done)
-            steps_done += steps
-            self._record(history, losses, alive, failed_at, steps_done)
+            self._record(history, self._epoch(epoch, health), health)
             if self.images.validation[1].numel():
                 self._validate(history, epoch)
             if epoch in due:
@@ -74,42 +92,33 @@ class Trainer:
                 break
         return history
 
-    def _epoch(self, epoch: int, alive: Tensor, first_step: int) -> tuple[Tensor, Tensor, Tensor, int]:
-        """One pass: summed losses [members], who is alive, step of failure [members] (−1 = none), steps."""
+    def _epoch(self, epoch: int, health: "_Health") -> Tensor:
+        """One pass over the training images: mean loss of each member, in nats."""
         recipe, cohort = self.cohort.training, self.cohort
         rate = counts.learning_rate(recipe.learning_rate, recipe.schedule, epoch, recipe.epochs)
-        total = torch.zeros(len(alive), device=alive.device)
-        failed_at = torch.full((len(alive),), -1, device=alive.device)
+        total = torch.zeros(len(cohort.levels), device=health.alive.device)
         batches = imaging.epoch_batches(
             self.images, cohort.seed, cohort.levels, epoch, recipe.batch_size, recipe.augment
         )
-        steps = 0
         for images, labels in batches:
             effective = {layer.layer.name: weight for layer, weight in cohort.effective()}
             losses, gradients = engines.gradients(self.engine, self.network, effective, images, labels)
-            finite = torch.isfinite(losses)
-            failed_at = torch.where(alive[:, 0] & ~finite, first_step + steps, failed_at)
-            alive = alive & finite[:, None]
-            total += losses
-            cohort.step(gradients, alive, rate)
-            steps += 1
-        return total / steps, alive, failed_at, steps
+            health.look(torch.isfinite(losses), _LOSS)
+            sound = cohort.step(gradients, health.alive[:, None], rate)
+            health.look(sound, _SCORES)
+            health.step += 1
+            total += losses * labels.shape[1]
+        return total / len(self.images.train[1])
 
-    def _record(
-        self, history: History, losses: Tensor, alive: Tensor, failed_at: Tensor, steps_done: int
-    ) -> None:
+    def _record(self, history: History, losses: Tensor, health: "_Health") -> None:
         """Take one epoch's losses down, and failures with them."""
-        sound = torch.stack([torch.isfinite(layer.scores).all(1) for layer in self.cohort.layers]).all(0)
-        stopped = [step >= 0 for step in failed_at.tolist()]
-        for member, (loss, fine) in enumerate(zip(losses.tolist(), sound.tolist(), strict=True)):
+        steps, causes = health.failed_at.tolist(), health.cause.tolist()
+        for member, loss in enumerate(losses.tolist()):
             if member in history.failures:
                 continue
-            if stopped[member]:
-                step = int(failed_at[member])
-                history.failures[member] = {"cause": "the loss is not finite", "step": step}
-            elif not fine or not math.isfinite(loss):
-                history.failures[member] = {"cause": "the scores are not finite", "step": steps_done - 1}
-                alive[member] = False
+            if steps[member] >= 0:
+                cause = "the loss is not finite" if causes[member] == _LOSS else "the scores are not finite"
+                history.failures[member] = {"cause": cause, "step": steps[member]}
             else:
                 history.loss[member].append(loss)
         for member in history.failures:  # frozen: finite again, so that selection stays defined
@@ -132,8 +141,9 @@ class Trainer:
             for member in improved:
                 history.best[member] = {**(history.best[member] or {}), "test": tested[member]}
 
-    def accuracy(self, images: Tensor, labels: Tensor, batch: int = 512) -> list[float]:
+    def accuracy(self, images: Tensor, labels: Tensor) -> list[float]:
         """Accuracy of each member on images (uint8)."""
+        batch = max(32, _FORWARD_AT_ONCE // len(self.cohort.levels))
         effective = {layer.layer.name: weight for layer, weight in self.cohort.effective()}
         correct = torch.zeros(len(self.cohort.levels), dtype=torch.int64, device=labels.device)
         with torch.inference_mode():

@@ -35,7 +35,7 @@ def _driver_present() -> bool:
 
 
 def prepare(device: str, threads: int) -> None:
-    """Fix the number of threads, and deterministic algorithms on a GPU."""
+    """Fix the number of threads; on a GPU, deterministic convolutions and full float32 precision."""
     if device == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     import torch

@@ -4,7 +4,7 @@ from importlib import metadata
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from masklab.archive import directory, files
 from masklab.errors import ArchiveError, ConfigError
@@ -15,11 +15,14 @@ SCHEMA = 1
 COHORT_MEMBERS = {"cpu": 6, "cuda": 64}
 """Most members trained in one batch, by device kind; on a CPU several cohorts run side by side."""
 
-_STATE_BYTES = 4 * 6
-"""Bytes per weight and member: score, momentum, base and effective weight, gradient, ranking."""
+_STATE_BYTES = 4 * 8
+"""Bytes per weight and member: score, momentum, base and effective weight, gradient, origin, ranking."""
+
+_ACTIVATION_BYTES = 4 * 3
+"""Bytes per output, image and member: the output, what the activation makes of it, a gradient."""
 
 _MEMORY_BYTES = {"cpu": 2**30, "cuda": 2**33}
-"""Memory that one cohort's state may take."""
+"""Memory that one cohort may take."""
 
 
 def read_or_make(out: Path, record: dict[str, Any], device: str | None) -> dict[str, Any]:
@@ -35,19 +38,18 @@ def read_or_make(out: Path, record: dict[str, Any], device: str | None) -> dict[
         ArchiveError: `plan.json` is not a plan.
     """
     path = out / directory.PLAN
-    plan = files.read_json(path) if path.exists() else _fresh(record, device or "cpu")
-    if (
-        not isinstance(plan, dict)
-        or not isinstance(plan.get("cohorts"), list)
-        or plan.get("schema") != SCHEMA
-    ):
-        raise ArchiveError(f"{path} is not a plan of this masklab")
+    plan = _checked(path) if path.exists() else _fresh(record, device or "cpu")
     if device and plan["device"] != device:
         raise ConfigError(
             f"{path} was made for device {plan['device']!r}, now {device!r}: masks would differ; "
             f"give --device {plan['device']} or another --out"
         )
-    covered = {(cohort["population"], index) for cohort in plan["cohorts"] for index in cohort["indices"]}
+    planned = [(cohort["population"], index) for cohort in plan["cohorts"] for index in cohort["indices"]]
+    covered, members = set(planned), {p["name"]: p["members"] for p in record["populations"]}
+    if len(covered) < len(planned) or any(
+        type(index) is not int or not 0 <= index < members.get(name, 0) for name, index in planned
+    ):
+        raise ArchiveError(f"{path} names members that the study does not have, or one of them twice")
     largest = cohort_members(record, plan["device"])
     for population in record["populations"]:
         name = population["name"]
@@ -57,6 +59,35 @@ def read_or_make(out: Path, record: dict[str, Any], device: str | None) -> dict[
             for group in _groups(new, largest)
         ]
     return plan
+
+
+_FIELDS = {"schema": int, "engine": str, "device": str, "threads": int, "torch": str, "cohorts": list}
+
+
+def _checked(path: Path) -> dict[str, Any]:
+    plan = files.read_json(path)
+    files.require(plan, _FIELDS, path)
+    for cohort in plan["cohorts"]:
+        files.require(cohort, {"id": str, "population": str, "indices": list}, path)
+    if (
+        plan["schema"] != SCHEMA
+        or plan["device"] not in COHORT_MEMBERS
+        or plan["threads"] < 1
+        or plan["engine"] not in get_args(choice.Engine)
+    ):
+        raise ArchiveError(f"{path} is not a plan of this masklab")
+    return plan
+
+
+def cautions(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """Warnings about what may keep new members from matching old ones bit for bit."""
+    here = metadata.version("torch")
+    if plan["torch"] == here:
+        return []
+    text = (
+        f"the plan was made with torch {plan['torch']}, members are trained now with {here}: bits may differ"
+    )
+    return [{"code": "torch-version", "text": text, "where": "plan.json"}]
 
 
 def _fresh(record: dict[str, Any], device: str) -> dict[str, Any]:
@@ -72,10 +103,20 @@ def _fresh(record: dict[str, Any], device: str) -> dict[str, Any]:
 
 
 def cohort_members(record: dict[str, Any], device: str) -> int:
-    """Most members of one cohort: the device kind's number, or fewer where their state is large."""
-    weights = sum(layer["size"] for layer in record["network"]["layers"])
-    fitting = _MEMORY_BYTES[device] // (_STATE_BYTES * weights)
-    return max(1, min(COHORT_MEMBERS[device], fitting))
+    """Most members of one cohort: the device kind's number, or fewer where they need much memory.
+
+    Counted per member: its state, and under `vmap` the outputs of every layer for a batch (convolutions at
+    the size of the image, an upper bound where the network pools), kept for the backward pass.
+    """
+    layers = record["network"]["layers"]
+    needed = _STATE_BYTES * sum(layer["size"] for layer in layers)
+    if choice.engine(record, device) == "vmap":
+        _, height, width = record["data"]["input_shape"]
+        outputs = sum(
+            layer["shape"][0] * (height * width if len(layer["shape"]) == 4 else 1) for layer in layers
+        )
+        needed += _ACTIVATION_BYTES * outputs * record["training"]["batch_size"]
+    return max(1, min(COHORT_MEMBERS[device], _MEMORY_BYTES[device] // needed))
 
 
 def _groups(indices: list[int], largest: int) -> list[list[int]]:

@@ -126,11 +126,17 @@ def predictions(
 def repeat_predictions(
     member: Member, images: UInt8[np.ndarray, "images c h w"]
 ) -> Float[Tensor, "images classes"]:
-    """Logits of a member under the batch size and threads that its file records, on the CPU."""
+    """Logits of a member under the batch size, threads and kind of device that its file records.
+
+    Raises:
+        ArchiveError: The file is damaged.
+        ConfigError: The member was evaluated on a GPU, and there is none here.
+    """
     evaluation = member.facts["evaluation"]
     threads = torch.get_num_threads()
-    devices.prepare("cpu", evaluation["threads"])
+    device = devices.resolve(evaluation["device"])
+    devices.prepare(device, evaluation["threads"])
     try:
-        return evaluate(network(member), images, evaluation["batch_size"])
+        return evaluate(network(member).to(device), images, evaluation["batch_size"])
     finally:
         torch.set_num_threads(threads)

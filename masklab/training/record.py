@@ -1,6 +1,5 @@
 """The resolved study as stored in `study.json`: digests, growth, provenance."""
 
-import hashlib
 import os
 import platform
 import shlex
@@ -13,17 +12,13 @@ from typing import Any
 
 from masklab import bits, networks
 from masklab import data as datasets
-from masklab.archive import files, member
+from masklab.archive import study_file
 from masklab.errors import ConfigError
 from masklab.study import Population, Study
 from masklab.training.counts import validation_count
 
 SCHEMA = 1
 _LIBRARIES = ("masklab", "torch", "numpy", "scikit-learn", "umap-learn", "numkong", "zstandard")
-
-
-def _digest(document: Any) -> str:
-    return hashlib.sha256(files.canonical_json(document).encode()).hexdigest()
 
 
 def resolve(study: Study, data: datasets.Data) -> dict[str, Any]:
@@ -64,7 +59,7 @@ def resolve(study: Study, data: datasets.Data) -> dict[str, Any]:
         "training": study.training.model_dump(),
         "analysis": study.analysis.model_dump(),
     }
-    record["recipe_digest"] = _digest(recipe(record))
+    record["recipe_digest"] = study_file.recipe_digest(record)
     warnings: list[dict[str, Any]] = []
     record["populations"] = [
         _population(study, population, layers, record["recipe_digest"], warnings)
@@ -74,17 +69,6 @@ def resolve(study: Study, data: datasets.Data) -> dict[str, Any]:
     return record
 
 
-def recipe(record: dict[str, Any]) -> dict[str, Any]:
-    """What the recipe digest covers: everything that shapes the masks of every population."""
-    return {
-        "format": member.FORMAT,
-        "data": {key: record["data"][key] for key in ("digest", "validation_fraction")},
-        "network": {key: record["network"][key] for key in ("name", "width", "activation", "layers")},
-        "training": record["training"],
-        "seeds": record["seeds"],
-    }
-
-
 def _population(
     study: Study,
     population: Population,
@@ -92,7 +76,8 @@ def _population(
     recipe_digest: str,
     warnings: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    pruner = study.pruner_of(population)
+    pruner, common = study.pruner_of(population), study.training.model_dump()
+    overrides = {key: value for key, value in population.overrides.items() if value != common[key]}
     counts = [(layer.name, layer.size, bits.kept_count(layer.size, population.density)) for layer in layers]
     try:
         notes = pruner.check(counts)
@@ -110,13 +95,13 @@ def _population(
         "control": pruner.control_name,
         "density": population.density,
         "options": pruner.options.model_dump(),
-        "overrides": population.overrides,
+        "overrides": overrides,
     }
     return {
         "name": population.name,
         **shaping,
         "members": population.members,
-        "digest": _digest({"recipe": recipe_digest, **shaping}),
+        "digest": study_file.digest({"recipe": recipe_digest, **shaping}),
         "layers": [{"name": name, "size": size, "kept": kept} for name, size, kept in counts],
     }
 
@@ -128,7 +113,7 @@ def grow(stored: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         ConfigError: Anything that a digest covers differs; the message names the fields.
     """
     try:
-        differing = _differences(recipe(stored), recipe(new))
+        differing = _differences(study_file.recipe(stored), study_file.recipe(new))
         if differing:
             raise ConfigError(
                 f"this directory holds another study: {'; '.join(differing)}; give another --out"
@@ -177,11 +162,18 @@ def _differences(stored: Any, new: Any, place: str = "") -> list[str]:
     return [f"{place} is {values[0]} there, {values[1]} here"]
 
 
-def provenance(command: list[str], *, gpu: str | None = None) -> dict[str, Any]:
-    """Command, versions, hardware, git state and dates of a run that starts now."""
+def provenance(command: list[str], stored: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Command, versions, hardware, git state and dates of a run that starts now.
+
+    Args:
+        command: The command line.
+        stored: The study as it was stored before; its own provenance goes to `earlier`, a list of runs.
+    """
     now = datetime.now(UTC).isoformat(timespec="seconds")
+    before = dict(stored["provenance"]) if stored else {}
+    earlier, wall = before.pop("earlier", []), before.pop("wall_s", {})
     return {
-        "created": now,
+        "created": before.get("created", now),
         "updated": now,
         "command": shlex.join(command),
         "versions": {
@@ -192,12 +184,24 @@ def provenance(command: list[str], *, gpu: str | None = None) -> dict[str, Any]:
             "cpu": _cpu(),
             "cores": os.cpu_count(),
             "memory_gib": _memory_gib(),
-            "gpu": gpu,
+            "gpu": _gpu(),
             "platform": platform.platform(),
         },
         "git": _git(),
-        "wall_s": {},
+        "wall_s": wall,
+        "earlier": [*earlier, before] if before else [],
     }
+
+
+def _gpu() -> str | None:
+    """Name of the first NVIDIA GPU as its driver gives it, without importing torch."""
+    for information in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
+        named = [
+            line.partition(":")[2].strip() for line in information.read_text().splitlines() if "Model" in line
+        ]
+        if named:
+            return named[0]
+    return None
 
 
 def _cpu() -> str:

@@ -58,20 +58,26 @@ def train(
     record = records.resolve(study, data)
     wanted = None if device == "auto" and (out / directory.PLAN).exists() else devices.resolve(device)
     _refuse_foreign(out)
-    with files.locked(out):  # another process may be growing the same study
+    with files.locked(out) as alone:  # another process may be growing the same study
         work = _survey(study, out, record, wanted, retry_failed)
+        if work.pending:
+            devices.resolve(work.plan["device"])  # a plan made for a GPU needs one
+            work.record["warnings"] += plans.cautions(work.plan)
         for note in work.record["warnings"]:
             listener.note(f"{note['where']}: {note['text']}")
         if work.unchanged:
             return work.outcome
-        work.record["provenance"] = _provenance(work.stored)
+        if not alone:
+            listener.note(f"{out} cannot be locked: do not train into it from two processes at once")
+        work.record["provenance"] = records.provenance(["masklab", *sys.argv[1:]], work.stored)
         files.write_json(out / directory.STUDY, work.record)
         files.write_json(out / directory.PLAN, work.plan)
     files.sweep_temporaries(out)
     if work.pending:
         _tidy(out, work.pending)  # what a killed run left would look like progress
         workers = jobs or (1 if work.plan["device"] == "cuda" else parallel.cores())
-        for summary in _run(out, work.pending, data, workers, study.training.epochs, listener):
+        tasks = [(out, cohort, data, retry_failed) for cohort in work.pending]
+        for summary in _run(tasks, workers, study.training.epochs, listener):
             work.outcome.written += summary["written"]
             work.outcome.failed += summary["failed"]
         _tidy(out, work.pending)
@@ -102,8 +108,8 @@ class _Work:
 
 
 def _survey(study: Study, out: Path, record: dict[str, Any], device: str | None, retry_failed: bool) -> _Work:
-    stored = files.read_json(out / directory.STUDY) if (out / directory.STUDY).exists() else None
-    merged = records.grow(stored, record) if stored else record
+    stored = directory.read_study(out) if (out / directory.STUDY).exists() else None
+    merged = record if stored is None else records.grow(stored, record)
     outcome = _take_stock(study, out, merged, retry_failed)
     plan = plans.read_or_make(out, merged, device)
     return _Work(stored, merged, plan, outcome, _pending(study, out, plan, outcome))
@@ -118,18 +124,16 @@ def _tidy(out: Path, finished: list[dict[str, Any]]) -> None:
         folder.rmdir()
 
 
-def _provenance(stored: dict[str, Any] | None) -> dict[str, Any]:
-    fresh = records.provenance(["masklab", *sys.argv[1:]])
-    if stored is None:
-        return fresh
-    return {**fresh, "created": stored["provenance"]["created"], "wall_s": stored["provenance"]["wall_s"]}
-
-
 def _refuse_foreign(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise ArchiveError(f"{out} is not a directory")
-    if (out / directory.MEMBERS).exists() and not (out / directory.STUDY).exists():
-        raise ArchiveError(f"{out} holds members but no {directory.STUDY}; give another --out")
+    for folder in (out, out / directory.MEMBERS):
+        if folder.exists() and not folder.is_dir():
+            raise ArchiveError(f"{folder} is not a directory")
+    for needed in (directory.STUDY, directory.PLAN):
+        if (out / directory.MEMBERS).exists() and not (out / needed).exists():
+            raise ArchiveError(
+                f"{out} holds members but no {needed}, without which new members would not match them; "
+                "put it back, or give another --out"
+            )
 
 
 def _take_stock(study: Study, out: Path, record: dict[str, Any], retry_failed: bool) -> Outcome:
@@ -144,8 +148,11 @@ def _take_stock(study: Study, out: Path, record: dict[str, Any], retry_failed: b
         for index in range(population.members):
             path = directory.member_path(out, population.name, index)
             if path.exists():
-                facts = Member(path).facts
-                if facts["population_digest"] != digests[population.name]:
+                try:
+                    facts = Member(path).facts
+                except ArchiveError as error:
+                    raise ArchiveError(f"{error}; remove the file to train this member again") from error
+                if facts.get("population_digest") != digests[population.name]:
                     raise ArchiveError(
                         f"{path} was trained under another recipe; remove it to train it again"
                     )
@@ -171,11 +178,14 @@ def _pending(study: Study, out: Path, plan: dict[str, Any], outcome: Outcome) ->
     ]
 
 
-def _run(
-    out: Path, pending: list[dict[str, Any]], data: datasets.Data, jobs: int, epochs: int, listener: Listener
-) -> Iterator[dict[str, Any]]:
-    units = {cohort["id"]: epochs * len(cohort["indices"]) for cohort in pending}
-    listener.begin(f"train {sum(len(c['indices']) for c in pending)} members", sum(units.values()))
+_Task = tuple[Path, dict[str, Any], datasets.Data, bool]
+"""Directory, cohort, data set, whether failed members are tried again."""
+
+
+def _run(tasks: list[_Task], jobs: int, epochs: int, listener: Listener) -> Iterator[dict[str, Any]]:
+    out = tasks[0][0]
+    units = {cohort["id"]: epochs * len(cohort["indices"]) for _, cohort, _, _ in tasks}
+    listener.begin(f"train {sum(units.values()) // epochs} members", sum(units.values()))
     finished: set[str] = set()
     done = threading.Event()
 
@@ -186,7 +196,7 @@ def _run(
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
-        for summary in parallel.run(_task, [(out, cohort, data) for cohort in pending], jobs):
+        for summary in parallel.run(_task, tasks, jobs):
             finished.add(summary["cohort"])
             yield summary
         done.set()
@@ -197,10 +207,10 @@ def _run(
         listener.end()
 
 
-def _task(out: Path, cohort: dict[str, Any], data: datasets.Data) -> dict[str, Any]:
+def _task(out: Path, cohort: dict[str, Any], data: datasets.Data, retry_failed: bool) -> dict[str, Any]:
     from masklab.training import task  # torch is imported by whoever computes, not by whoever waits
 
-    return task.run(out, cohort, data)
+    return task.run(out, cohort, data, retry_failed)
 
 
 def _share(out: Path, cohort_id: str, finished: set[str]) -> float:

@@ -68,15 +68,18 @@ class State:
             weight, mask = layer.shaped(layer.weight), layer.shaped(layer.mask(self.training.rank))
             yield layer, gate.effective_weight(weight, mask, gate.gain(weight, mask))
 
-    def step(self, gradients: dict[str, Tensor], alive: Tensor, learning_rate: float) -> None:
+    def step(self, gradients: dict[str, Tensor], alive: Tensor, learning_rate: float) -> Tensor:
         """One SGD step on the scores; members that have failed stand still.
 
         Args:
             gradients: ∂loss/∂effective weight, layer name → [members, *shape].
             alive: Boolean [members, 1].
             learning_rate: Step size.
+
+        Returns:
+            Boolean [members]: whose scores are still finite.
         """
-        recipe = self.training
+        recipe, sums = self.training, []
         for layer in self.layers:
             flat = gradients[layer.layer.name].reshape(layer.scores.shape)
             change = selection.score_gradient(flat, layer.weight, layer.scores, recipe.rank)
@@ -84,6 +87,8 @@ class State:
             layer.velocity.mul_(recipe.momentum).add_(change)
             step = torch.where(alive, layer.velocity, 0.0)
             layer.scores.sub_(step, alpha=learning_rate)
+            sums.append(layer.scores.sum(1))
+        return torch.isfinite(torch.stack(sums)).all(0)
 
     def refresh(self, event: int) -> None:
         """Fire the refresh's event of that number (from 1) in every layer."""

@@ -8,13 +8,14 @@ import torch
 from masklab import data as datasets
 from masklab import networks, pruners, study
 from masklab.archive import Content, Recipe, directory, files, member
+from masklab.errors import MasklabError
 from masklab.training import cohort as cohorts
 from masklab.training import device as devices
 from masklab.training import images as imaging
 from masklab.training import rebuild, state
 
 
-def run(out: Path, cohort: dict[str, Any], data: datasets.Data) -> dict[str, Any]:
+def run(out: Path, cohort: dict[str, Any], data: datasets.Data, retry_failed: bool) -> dict[str, Any]:
     """Train a cohort of a directory's plan and write its missing members.
 
     The whole cohort is trained even when only some members are missing: batched arithmetic depends on
@@ -24,23 +25,36 @@ def run(out: Path, cohort: dict[str, Any], data: datasets.Data) -> dict[str, Any
         out: The study's directory, with `study.json` and `plan.json`.
         cohort: An entry of the plan.
         data: The study's data set.
+        retry_failed: Whether members whose training is known to have failed count as missing.
 
     Returns:
         `{"cohort", "written": [ids], "failed": [ids]}`.
 
     Raises:
         ArchiveError: A file cannot be written.
+        MasklabError: The GPU ran out of memory.
     """
     record, plan = files.read_json(out / directory.STUDY), files.read_json(out / directory.PLAN)
     population = next(p for p in record["populations"] if p["name"] == cohort["population"])
-    missing = [i for i in cohort["indices"] if not _path(out, cohort, i).exists()]
+    missing = [
+        index
+        for index in cohort["indices"]
+        if not _path(out, cohort, index).exists()
+        and (retry_failed or not directory.failure_path(out, cohort["population"], index).exists())
+    ]
     summary: dict[str, Any] = {"cohort": cohort["id"], "written": [], "failed": []}
     if not missing:
         return summary
     devices.prepare(plan["device"], plan["threads"])
     trainer = _trainer(record, plan, population, cohort, data)
     progress = out / directory.CHECKPOINTS / f"{cohort['id']}.progress"
-    history = trainer.train(cohorts.file_progress(progress))
+    try:
+        history = trainer.train(cohorts.file_progress(progress))
+    except torch.OutOfMemoryError as error:
+        raise MasklabError(
+            f"the GPU ran out of memory on {len(cohort['indices'])} members of {cohort['id']}; give a "
+            "smaller training.batch_size, or --device cpu, and another --out"
+        ) from error
     masks = [layer.mask(trainer.cohort.training.rank) for layer in trainer.cohort.layers]
     for position, index in enumerate(cohort["indices"]):
         if index not in missing:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from masklab import bits
-from masklab.archive import Archive, Content, Layer, Recipe, directory, files, member
+from masklab.archive import Archive, Content, Layer, Recipe, directory, files, member, study_file
 
 SHAPES = {"conv1": (4, 3, 3, 3), "conv2": (8, 4, 3, 3), "conv10": (8, 8, 3, 3), "fc": (10, 32)}
 """Layers in forward order, which is not their alphabetical order."""
@@ -120,7 +120,13 @@ def _content(
         "recipe_digest": "digest of the recipe",
         "population_digest": population["digest"],
         "network": {"name": "conv2"},
-        "data": {"name": "synthetic", "digest": "digest of the data", "classes": ["a", "b"]},
+        "data": {
+            "name": "synthetic",
+            "digest": "digest of the data",
+            "classes": ["a", "b"],
+            "mean": [0.0],
+            "deviation": [1.0],
+        },
         "evaluation": {"batch_size": 64, "threads": 1, "device": "cpu"},
         "accuracy": {
             "test": (50 + index) / 100,
@@ -141,12 +147,24 @@ def _study(
     described = [
         {"name": name, "shape": list(shape), "size": int(np.prod(shape))} for name, shape in layers.items()
     ]
-    return {
+    study: dict[str, Any] = {
         "schema": 1,
         "name": "synthetic",
         "seeds": {"study": 0, "weights": draws, "scores": "member", "batches": "member", "crossed": False},
-        "data": {"name": "synthetic", "test": TESTED, "classes": ["a", "b"]},
-        "network": {"name": "conv2", "layers": described},
-        "recipe_digest": "digest of the recipe",
+        "data": {
+            "name": "synthetic",
+            "path": None,
+            "digest": "digest of the data",
+            "validation_fraction": 0.1,
+            "test": TESTED,
+            "classes": list("0123456789"),
+            "input_shape": [1, 8, 8],
+        },
+        "network": {"name": "conv2", "width": 1.0, "activation": "relu", "layers": described},
+        "training": {"epochs": 2},
+        "analysis": {"interpolation_pairs": 6, "interpolation_points": 11},
         "populations": populations,
+        "warnings": [],
+        "provenance": {"wall_s": {}},
     }
+    return {**study, "recipe_digest": study_file.recipe_digest(study)}

@@ -11,7 +11,7 @@ def member(value, block=0, **others):
 
 
 def row(members, metric="accuracy"):
-    return next(one for one in accuracy.rows([{"name": "p"}], members) if one["metric"] == metric)
+    return next(one for one in accuracy.rows([{"name": "p"}], members, 400) if one["metric"] == metric)
 
 
 def test_interval_is_the_t_interval():
@@ -45,7 +45,10 @@ def test_members_without_the_metric_are_left_out():
     assert row(members, "validation_accuracy")["estimate"]["n"] == 2
     found = row([], "validation_accuracy")
     assert found["estimate"]["value"] is None and found["min"] is None
-    assert found["estimate"]["why"] == "no stored member has a validation accuracy"
+    assert (
+        found["estimate"]["why"]
+        == "no stored member has a validation accuracy (untrained, or without a validation split)"
+    )
 
 
 def test_an_undefined_estimate_needs_a_reason():

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from masklab import bits
-from masklab.archive import Archive, Content, Layer, Recipe, directory, files, member
+from masklab.archive import Archive, Content, Layer, Recipe, directory, files, member, study_file
 
 SHAPES = {"conv2": (3, 2, 3, 3), "conv1": (2, 1, 3, 3), "fc": (4, 5)}
 """Layers in an order that is not alphabetical."""
@@ -44,10 +44,14 @@ def content(
         "population": population,
         "index": index,
         "pruner": "biprop",
+        "gate": "biprop",
         "density": 0.5,
         "levels": {"weights": 1, "scores": index},
         "population_digest": f"digest of {population}",
-        "accuracy": {"test": 0.5 + index / 100, "validation": None, "best": None},
+        "accuracy": {"test": 0.5 + index / 100, "validation": None, "best": None, "n_test": 100},
+        "evaluation": {"batch_size": 64, "threads": 1, "device": "cpu"},
+        "network": {"name": "mlp"},
+        "data": {"mean": [0.0], "deviation": [1.0]},
         "history": {"loss": [2.0, 1.0], "validation": []},
         "events": [],
     }
@@ -72,12 +76,25 @@ def tiny() -> Content:
 
 def study(populations: Mapping[str, int]) -> dict[str, Any]:
     """What `study.json` must say: population → number of members."""
-    return {
+    layers = [
+        {"name": name, "shape": list(mask.shape), "size": mask.size} for name, mask in masks(0, 0.5).items()
+    ]
+    data = {"name": "synthetic", "digest": "", "classes": ["a", "b"], "input_shape": [1, 2, 2]}
+    record: dict[str, Any] = {
+        "name": "synthetic",
+        "seeds": {"study": 0},
+        "data": {**data, "validation_fraction": 0.1},
+        "network": {"name": "mlp", "width": 1.0, "activation": "relu", "layers": layers},
+        "training": {"epochs": 2},
+        "analysis": {"interpolation_pairs": 6, "interpolation_points": 11},
+        "warnings": [],
+        "provenance": {"wall_s": {}},
         "populations": [
             {"name": name, "members": members, "digest": f"digest of {name}"}
             for name, members in populations.items()
-        ]
+        ],
     }
+    return {**record, "recipe_digest": study_file.recipe_digest(record)}
 
 
 def archive(folder: Path, populations: Mapping[str, int], missing: tuple[str, ...] = ()) -> Archive:

@@ -150,6 +150,9 @@ def _accuracy(names: list[str], members: list[dict[str, Any]]) -> list[dict[str,
                 "population": name,
                 "metric": metric,
                 "sd": float(np.std(values, ddof=1)) if several else None,
+                "sampling_sd": float(np.sqrt(np.mean(values) * (1 - np.mean(values)) / 10_000))
+                if values
+                else None,
                 "min": min(values, default=None),
                 "max": max(values, default=None),
                 "estimate": estimate(values),
@@ -223,6 +226,7 @@ def _landscape(
                 "block": block,
                 "seed": seed,
                 "pairs": len(chosen),
+                "of_pairs": len(pairs),
                 "points": t.tolist(),
                 "accuracy": {
                     "mean": curves.mean(1).tolist(),

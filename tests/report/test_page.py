@@ -94,10 +94,14 @@ def _row(results: dict[str, Any], name: str, metric: str) -> dict[str, Any]:
     return row
 
 
-def _check_estimate(cell: dom.Node, estimate: dict[str, Any], scale: float, digits: int) -> None:
+def _check_estimate(
+    cell: dom.Node, estimate: dict[str, Any], scale: float, digits: int, after: str = ""
+) -> None:
     assert _near(dom.part(cell, "text").partition(" ± ")[0], scale * estimate["value"], digits)
     assert float(cell.attributes["data-value"]) == pytest.approx(scale * estimate["value"], rel=1e-14)
-    low, high = dom.part(cell, "detail").strip("[]").split(", ")
+    detail = dom.part(cell, "detail")
+    assert detail.endswith(f"]{after}")
+    low, high = detail.removesuffix(after).strip("[]").split(", ")
     assert _near(low, scale * estimate["low"], digits)
     assert _near(high, scale * estimate["high"], digits)
 
@@ -121,7 +125,7 @@ def test_summary_prints_the_numbers_of_results_json(plain: Page) -> None:
             _check_estimate(cell, found["estimate"], 100.0, 2)
             assert _near(dom.part(cell, "text").partition(" ± ")[2], 100.0 * found["sd"], 2)
         similarity = _row(plain.results, name, "jaccard_similarity")
-        _check_estimate(row[7], similarity["estimate"], 1.0, 4)
+        _check_estimate(row[7], similarity["estimate"], 1.0, 4, f", {similarity['pairs']} pairs")
         assert _near(dom.part(row[8], "text"), similarity["chance"], 4)
         _check_estimate(row[9], _row(plain.results, name, "chance_corrected")["estimate"], 1.0, 4)
         (path,) = [
@@ -129,7 +133,8 @@ def test_summary_prints_the_numbers_of_results_json(plain: Page) -> None:
             for entry in plain.results["landscape"]
             if (entry["a"], entry["b"], entry["block"]) == (name, name, "within")
         ]
-        _check_estimate(row[10], path["barrier"]["entezari_error"], 100.0, 2)
+        sampled = f", {path['pairs']} of {path['of_pairs']} pairs"
+        _check_estimate(row[10], path["barrier"]["entezari_error"], 100.0, 2, sampled)
         assert dom.part(row[11], "text") == str(population["refresh_events"]["min"])
 
 
@@ -227,10 +232,10 @@ def test_methods_provenance_and_sources_are_those_of_the_study(plain: Page) -> N
         "edge-popup-d0.5 (weight_init = signed-constant)",
         "biprop+recycle-d0.5 (rate = 0.2, period = 3)",
         "0123abcd" * 5 + ", with uncommitted changes",
-        "train 90.0 min",
+        "train 1 h 30 min",
         "torch 2.15.0",
         "2025-03-04 05:06:07",
-        "standard deviation of about √(p(1 − p)/n) = 0.3",
+        "standard deviation √(p(1 − p)/n) of 0.3",
         "Fewer than 3 draws of base weights.",
     ):
         assert wanted in text

@@ -186,7 +186,9 @@ def test_an_overflowing_learning_rate_fails_members_and_says_so(
     of = tiny({"pruner": "edge-popup"}, training={"learning_rate": 3e38, "epochs": 4})
     outcome = train(of, tmp_path)
     assert len(outcome.failed) == 2
-    assert "not finite" in json.loads(next(tmp_path.rglob("0000.failed.json")).read_text())["cause"]
+    record = json.loads(next(tmp_path.rglob("0000.failed.json")).read_text())
+    assert record["cause"] == "the scores are not finite"
+    assert record["step"] < 3  # the step at which it happened, not the end of the epoch
 
 
 SOURCES = {"weights": "biprop", "scores": "biprop", "batches": "biprop", "augment": "biprop"}
@@ -271,12 +273,93 @@ def test_the_plan_is_obeyed_and_another_device_refused(tiny: TinyStudy, train: T
     record = json.loads((tmp_path / "study.json").read_text())
     with pytest.raises(ConfigError, match="was made for device 'cpu', now 'cuda'"):
         plan.read_or_make(tmp_path, record, "cuda")
-    (tmp_path / "plan.json").write_text("[]")
-    with pytest.raises(ArchiveError, match=r"plan\.json is not a plan"):
+    for damaged, message in (
+        ([], "field 'schema' is missing"),
+        ({**stored, "device": 3}, "field 'device' is missing or not a str"),
+        ({**stored, "engine": "warp"}, "is not a plan of this masklab"),
+        ({**stored, "cohorts": [{**stored["cohorts"][0], "indices": [0, 0, 999]}]}, "names members that"),
+        ({**stored, "cohorts": [{"id": "x"}]}, "field 'population' is missing"),
+    ):
+        (tmp_path / "plan.json").write_text(json.dumps(damaged))
+        with pytest.raises(ArchiveError, match=message):
+            train(of, tmp_path)
+    (tmp_path / "plan.json").unlink()
+    with pytest.raises(ArchiveError, match=r"holds members but no plan\.json"):
         train(of, tmp_path)
 
 
+def test_a_plan_for_a_gpu_needs_one(
+    tiny: TinyStudy, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    of = tiny({"pruner": "edge-popup"})
+    train(of, tmp_path)
+    stored = json.loads((tmp_path / "plan.json").read_text())
+    (tmp_path / "plan.json").write_text(json.dumps({**stored, "device": "cuda"}))
+    (tmp_path / "members/edge-popup-d0.5/0000.safetensors").unlink()
+    with pytest.raises(ConfigError, match="torch sees no usable GPU"):
+        train(of, tmp_path, device="auto")
+
+
+def test_another_torch_version_is_noted(tiny: TinyStudy, train: Train, tmp_path: Path) -> None:
+    of = tiny({"pruner": "edge-popup"})
+    train(of, tmp_path)
+    stored = json.loads((tmp_path / "plan.json").read_text())
+    (tmp_path / "plan.json").write_text(json.dumps({**stored, "torch": "1.0"}))
+    (tmp_path / "members/edge-popup-d0.5/0000.safetensors").unlink()
+    assert len(train(of, tmp_path).written) == 1
+    record = json.loads((tmp_path / "study.json").read_text())
+    assert [warning["code"] for warning in record["warnings"]] == ["torch-version"]
+    assert len(record["provenance"]["earlier"]) == 1
+
+
+def test_an_edited_recipe_is_noticed(tiny: TinyStudy, train: Train, tmp_path: Path) -> None:
+    of = tiny({"pruner": "edge-popup"})
+    train(of, tmp_path)
+    text = (tmp_path / "study.json").read_text()
+    (tmp_path / "study.json").write_text(text.replace('"learning_rate": 0.1', '"learning_rate": 0.2'))
+    for read in (lambda: train(of, tmp_path), lambda: masklab.open(tmp_path)):
+        with pytest.raises(ArchiveError, match="was edited"):
+            read()
+
+
+def test_an_override_that_repeats_the_recipe_is_none(tiny: TinyStudy, train: Train, tmp_path: Path) -> None:
+    train(tiny({"pruner": "edge-popup"}), tmp_path)
+    again = train(tiny({"pruner": "edge-popup", "weight_init": "kaiming-normal"}), tmp_path)
+    assert again.present == 2
+
+
+def test_populations_of_other_distributions_share_no_base_weights(
+    tiny: TinyStudy, train: Train, tmp_path: Path
+) -> None:
+    other = {"pruner": "edge-popup", "name": "uniform", "weight_init": "kaiming-uniform"}
+    train(tiny({"pruner": "edge-popup"}, {"pruner": "biprop", "density": 0.1}, other), tmp_path)
+    archive = masklab.open(tmp_path)
+    assert list(archive.blocks.values()) == [0, 1, 0, 1, 2, 3]
+    first, scaled, foreign = (
+        archive.weights(f"{name}/0000")["fc1"] for name in ("edge-popup-d0.5", "biprop-d0.1", "uniform")
+    )
+    assert np.allclose(scaled / first, np.sqrt(5), rtol=1e-5)  # one draw, scaled with the kept fan
+    assert abs(np.corrcoef(first.ravel(), foreign.ravel())[0, 1]) < 0.2
+
+
+def test_known_failures_are_counted_once(tiny: TinyStudy, train: Train, tmp_path: Path) -> None:
+    of = tiny({"pruner": "edge-popup", "members": 4}, training={"learning_rate": 3e38})
+    assert len(train(of, tmp_path).failed) == 4
+    (tmp_path / "members/edge-popup-d0.5/0002.failed.json").unlink()
+    again = train(of, tmp_path)
+    assert sorted(again.failed) == [f"edge-popup-d0.5/{index:04d}" for index in range(4)]
+
+
 def test_cohorts_shrink_where_their_state_is_large() -> None:
-    record = {"network": {"layers": [{"size": 40_000_000}]}}
-    assert plan.cohort_members(record, "cpu") == 1
-    assert plan.cohort_members({"network": {"layers": [{"size": 1000}]}}, "cpu") == 6
+    def members(device: str, *shapes: list[int]) -> int:
+        layers = [{"size": int(np.prod(shape)), "shape": shape} for shape in shapes]
+        data, training = {"input_shape": [3, 32, 32]}, {"batch_size": 128}
+        return plan.cohort_members(
+            {"network": {"layers": layers}, "data": data, "training": training}, device
+        )
+
+    assert members("cpu", [4000, 10_000]) == 1
+    assert members("cpu", [10, 100]) == 6
+    assert members("cuda", [16, 3, 3, 3], [16, 16, 3, 3]) == 64
+    assert 1 < members("cuda", [64, 3, 3, 3], [64, 64, 3, 3], [256, 4096]) < 64

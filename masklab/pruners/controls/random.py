@@ -15,7 +15,9 @@ from masklab.pruners import options
 class Options(options.Options):
     """Options of a population of this control."""
 
-    gate: str = Field(default="edge-popup", description="gate that turns the mask into effective weights")
+    gate: str | None = Field(
+        default=None, description="gate that turns the mask into effective weights; default the plain one"
+    )
 
 
 def draw_mask(random: np.random.RandomState, size: int, kept: int) -> Bool[np.ndarray, " size"]:

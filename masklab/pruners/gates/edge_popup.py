@@ -7,6 +7,9 @@ from typing import Any
 
 from jaxtyping import Bool, Float
 
+PLAIN = True
+"""Kept weights act as they are: controls use this gate unless they are told another."""
+
 
 def gain(weight: Float[Any, "members *weight"], mask: Bool[Any, "members *weight"]) -> None:
     """This gate scales nothing."""

@@ -40,7 +40,14 @@ def draw_rows(
     blocks = sorted({block for analysis, _, _ in rows for block in analysis.blocks})
     with style.drawing(key):
         drawing = style.new_figure(0.95 + 0.5 * len(rows))
-        ranges = _ranges([100.0 * member.accuracy for group in members for member in group])
+        ends = [
+            100.0 * end
+            for analysis, name, _ in rows
+            if (row := analysis.accuracy(name)) is not None
+            for end in (row.estimate.low, row.estimate.high)
+            if end is not None
+        ]
+        ranges = _ranges([*(100.0 * member.accuracy for group in members for member in group), *ends])
         widths = [high - low for low, high in ranges]
         panels = drawing.subplots(1, len(ranges), sharey=True, squeeze=False, width_ratios=widths)[0]
         for axes, limits in zip(panels, ranges, strict=True):

@@ -1,12 +1,13 @@
 """Clustered heat map of whole-mask distances between all stored members."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from masklab.report import load, numbers, style
+from masklab.report import load, models, numbers, style
 from masklab.report.figures import figure
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
     if analysis.distances is None or len(analysis.distances.ids) < 3:
         return figure.absent(TITLE, "Clustering needs at least three stored members.")
     distances = analysis.distances
-    message = _message(analysis, distances)
+    message = _message(analysis)
     with style.drawing(key), _agg():
         import matplotlib.pyplot as plt
 
@@ -62,12 +63,22 @@ def _agg() -> Iterator[None]:
 
 
 def _cluster(analysis: load.Analysis, theme: style.Theme, distances: load.Distances) -> "ClusterGrid":
-    import seaborn
     from scipy.cluster import hierarchy
     from scipy.spatial.distance import squareform
 
+    tree = hierarchy.linkage(squareform(distances.hamming, checks=False), method="average")
+    with warnings.catch_warnings():
+        # equal masks everywhere: the tree has no height, which is what it should show
+        warnings.filterwarnings("ignore", "Attempting to set identical low and high", UserWarning)
+        return _cluster_map(analysis, theme, distances, tree)
+
+
+def _cluster_map(
+    analysis: load.Analysis, theme: style.Theme, distances: load.Distances, tree: np.ndarray
+) -> "ClusterGrid":
+    import seaborn
+
     hamming = distances.hamming
-    tree = hierarchy.linkage(squareform(hamming, checks=False), method="average")
     n = len(distances.ids)
     off = hamming[~np.eye(n, dtype=bool)]
     greys = _greys(analysis)
@@ -163,39 +174,53 @@ def _block_entries(analysis: load.Analysis) -> "list[tuple[Artist, str]]":
     ]
 
 
-def _message(analysis: load.Analysis, distances: load.Distances) -> str:
-    population = np.array([analysis.members[name].population for name in distances.ids])
-    same = population[:, None] == population[None, :]
-    off = ~np.eye(len(population), dtype=bool)
-    if not (same & off).any() or not (~same).any():
-        low, high = distances.hamming[off].min(), distances.hamming[off].max()
-        return f"Whole-mask distances run from {low:.4f} to {high:.4f}."
-    index = np.array([analysis.members[name].index for name in distances.ids])
-    paired = ~same & (index[:, None] == index[None, :])
-    said = [f"Masks of one population differ in {_share(distances, same & off)} of the weights on average"]
-    if (~same & ~paired).any():
-        said.append(f"masks of two populations in {_share(distances, ~same & ~paired)} with different seeds")
-    if paired.any():
-        start = "and" if len(said) > 1 else "masks of two populations"
-        said.append(f"{start} in {_share(distances, paired)} with equal seeds")
-    return ", ".join(said).replace(", and", " and") + "."
+def _message(analysis: load.Analysis) -> str:
+    """Chance-corrected overlap of pairs that share base weights: like compared with like."""
+    trained = {population.name for population in analysis.results.populations if population.control is None}
+    rows = [
+        row
+        for row in analysis.results.overlap
+        if row.metric == "chance_corrected"
+        and row.layer == load.WHOLE
+        and row.block == "within"
+        and row.estimate.value is not None
+        and {row.a, row.b} <= trained
+    ]
+    kinds = (
+        ("within a population", [row for row in rows if row.a == row.b]),
+        (
+            "between populations with different seeds",
+            [r for r in rows if r.a != r.b and r.seed == "different"],
+        ),
+        ("between populations with equal seeds", [r for r in rows if r.a != r.b and r.seed == "same"]),
+    )
+    said = [f"{_span(found)} {kind}" for kind, found in kinds if found]
+    if not said:
+        return "Hamming distances between all stored masks."
+    return (
+        "Trained masks that share base weights overlap, corrected for chance (0 = chance, 1 = identical), by "
+        f"{', '.join(said)} (means over pairs)."
+    )
 
 
-def _share(distances: load.Distances, pairs: np.ndarray) -> str:
-    return f"{numbers.percent(float(distances.hamming[pairs].mean()), 1)} %"
+def _span(rows: list[models.Overlap]) -> str:
+    values = [row.estimate.value for row in rows if row.estimate.value is not None]
+    low, high = numbers.fixed(min(values), 3), numbers.fixed(max(values), 3)
+    return low if low == high else f"{low} to {high}"
 
 
 def _chance(analysis: load.Analysis) -> str:
-    levels = sorted(
-        {
-            f"{row.chance:.4f}"
-            for row in analysis.results.overlap
-            if row.metric == "hamming"
-            and row.layer == load.WHOLE
-            and row.a == row.b
-            and row.chance is not None
-        }
-    )
+    levels: dict[str, list[str]] = {}
+    for row in analysis.results.overlap:
+        if row.metric == "hamming" and row.layer == load.WHOLE and row.a == row.b and row.chance is not None:
+            names = levels.setdefault(f"{row.chance:.4f}", [])
+            if row.a not in names:
+                names.append(row.a)
     if not levels:
         return "Chance level: not available."
-    return f"Chance level within a population (independent masks, same kept counts): {', '.join(levels)}."
+    if len(levels) == 1:
+        return (
+            f"Chance level within a population (independent masks, same kept counts): {next(iter(levels))}."
+        )
+    listed = "; ".join(f"{level} ({', '.join(names)})" for level, names in levels.items())
+    return f"Chance levels within populations (independent masks, same kept counts): {listed}."

@@ -19,7 +19,7 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
     if not rows:
         return figure.absent(TITLE, "The accuracy between members was not measured (no landscape rows).")
     panels = _panels(rows)
-    message = _message(rows)
+    message = _message(analysis, rows)
     with style.drawing(key):
         drawing = style.new_figure(4.3)
         grid = drawing.subplots(1, len(panels), sharey=True, squeeze=False)[0]
@@ -79,11 +79,12 @@ def _block_entries(rows: Sequence[models.Path]) -> "list[tuple[Artist, str]]":
     ]
 
 
-def _message(rows: Sequence[models.Path]) -> str:
+def _message(analysis: load.Analysis, rows: Sequence[models.Path]) -> str:
+    trained = {population.name for population in analysis.results.populations if population.control is None}
     drops = [
         (row.barrier.entezari_error.value, row.a)
         for row in _comparable([row for row in rows if row.a == row.b])
-        if row.barrier.entezari_error.value is not None
+        if row.barrier.entezari_error.value is not None and row.a in trained
     ]
     if not drops:
         return "Accuracy along straight lines between members."
@@ -91,7 +92,7 @@ def _message(rows: Sequence[models.Path]) -> str:
     if len({name for _, name in drops}) == 1:
         return f"Mean barrier within {worst}: {numbers.percent(high)} points of error."
     return (
-        f"Mean barriers within a population run from {numbers.percent(low)} ({best}) to "
+        f"Mean barriers within a trained population run from {numbers.percent(low)} ({best}) to "
         f"{numbers.percent(high)} points of error ({worst})."
     )
 

@@ -92,16 +92,24 @@ def _chance_entry() -> "list[tuple[Artist, str]]":
 
 def _message(panel: Rows, layers: Sequence[str]) -> str:
     excess = [
-        (row.estimate.value - row.chance, name, layer)
+        (row.estimate.value - row.chance, name, layer, row)
         for name, rows in panel.items()
         for layer, row in zip(layers, rows, strict=True)
-        if row is not None and row.estimate.value is not None and row.chance is not None
+        if row is not None
+        and row.estimate.value is not None
+        and row.chance is not None
+        and row.estimate.low is not None
+        and row.estimate.low > row.chance
     ]
     if not excess:
-        return "Mean Jaccard similarity of masks, layer by layer."
-    most, name, layer = max(excess)
-    excess_text = numbers.fixed(most, 3)
-    return f"The largest excess over chance is {excess_text} in Jaccard similarity: {name} in layer {layer}."
+        return "In no layer does the interval of the mean Jaccard similarity lie above its chance level."
+    _, name, layer, row = max(excess, key=lambda one: one[0])
+    value, interval = numbers.fixed(row.estimate.value or 0.0, 3), numbers.interval(row.estimate, 1.0, 3)
+    return (
+        f"{len(excess)} of {sum(map(len, panel.values()))} intervals lie above chance; the farthest is "
+        f"{name} in layer {layer}: {value} {interval} against {numbers.fixed(row.chance or 0.0, 3)} "
+        f"({numbers.count(row.pairs, 'pair')}; intervals are not corrected for the choice)."
+    )
 
 
 def _caption(panels: dict[models.Block, Rows]) -> str:

@@ -141,14 +141,16 @@ def _caption(analysis: load.Analysis, panels: dict[str, Matrix]) -> str:
         if row.metric == "chance_corrected" and row.layer == load.WHOLE and row.block == block
     ]
     shared = "share" if block == "within" else "do not share"
+    walked = [row.pairs for row in analysis.results.landscape if row.block == block]
     barrier = (
-        " Barrier: Entezari's, of the test error, in percentage points, mean over the pairs."
+        " Barrier: Entezari's, of the test error, in percentage points, mean over a sample of "
+        f"n = {text.span(walked)} of these pairs per cell."
         if any(title.startswith("barrier") for title in panels)
         else " Barriers were not measured."
     )
     return (
-        f"n = {text.span([row.pairs for row in rows])} pairs per cell, all of which {shared} base weights. "
-        "Overlap: mean over the pairs, 0 = chance level, 1 = identical. Diagonal: pairs within a "
+        f"Overlap: n = {text.span([row.pairs for row in rows])} pairs per cell, all of which {shared} base "
+        "weights; mean over the pairs, 0 = chance level, 1 = identical. Diagonal: pairs within a "
         f"population; same seeds: member i of one population with member i of the other.{barrier} Intervals "
         f"stand in the table of pairs below ({text.interval_methods([row.estimate for row in rows])}). "
         "Empty: no such pairs."

@@ -1,0 +1,92 @@
+"""`study.json`: the resolved study, and what its digests cover."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from masklab.archive import files
+from masklab.archive.member import FORMAT
+from masklab.errors import ArchiveError
+
+STUDY = "study.json"
+
+POPULATION_NAME = re.compile(r"[a-z0-9+_-][a-z0-9.+_-]*")
+"""Allowed population ids: they are folder names, so no leading dot and no separator."""
+
+_STUDY_FIELDS = {
+    "name": str,
+    "seeds.study": int,
+    "data.name": str,
+    "data.digest": str,
+    "data.validation_fraction": float,
+    "data.classes": list,
+    "data.input_shape": list,
+    "network.name": str,
+    "network.width": float,
+    "network.activation": str,
+    "network.layers": list,
+    "training.epochs": int,
+    "analysis.interpolation_pairs": int,
+    "analysis.interpolation_points": int,
+    "recipe_digest": str,
+    "warnings": list,
+    "provenance.wall_s": dict,
+}
+
+
+def digest(document: Any) -> str:
+    """SHA-256 of a document's canonical JSON."""
+    return hashlib.sha256(files.canonical_json(document).encode()).hexdigest()
+
+
+def recipe(study: Mapping[str, Any]) -> dict[str, Any]:
+    """What the recipe digest covers: everything that shapes the masks of every population.
+
+    Args:
+        study: A resolved study, as stored.
+    """
+    return {
+        "format": FORMAT,
+        "data": {key: study["data"][key] for key in ("digest", "validation_fraction")},
+        "network": {key: study["network"][key] for key in ("name", "width", "activation", "layers")},
+        "training": study["training"],
+        "seeds": study["seeds"],
+    }
+
+
+def recipe_digest(study: Mapping[str, Any]) -> str:
+    """Digest of a study's recipe."""
+    return digest(recipe(study))
+
+
+def read_study(directory: Path) -> dict[str, Any]:
+    """A directory's `study.json`, with the fields that everything relies on.
+
+    Raises:
+        ArchiveError: It is missing, not JSON, incomplete, or its recipe was edited.
+    """
+    study = files.read_json(directory / STUDY)
+    if not isinstance(study, dict) or "populations" not in study:
+        raise ArchiveError(f"{directory / STUDY} is not a masklab study (no 'populations' in it)")
+    populations = study["populations"]
+    if not isinstance(populations, list) or not all(map(_is_population, populations)):
+        raise ArchiveError(f"{directory / STUDY}: 'populations' lacks a name, members or a digest")
+    files.require(study, _STUDY_FIELDS, directory / STUDY)
+    if recipe_digest(study) != study["recipe_digest"]:
+        raise ArchiveError(
+            f"{directory / STUDY} was edited: its data, network, training or seeds are not those of its "
+            "recipe_digest, with which its members were trained"
+        )
+    return study
+
+
+def _is_population(entry: Any) -> bool:
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("name"), str)
+        and POPULATION_NAME.fullmatch(entry["name"]) is not None
+        and type(entry.get("members")) is int
+        and isinstance(entry.get("digest"), str)
+    )
