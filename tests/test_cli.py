@@ -220,6 +220,57 @@ def test_failed_members_give_code_1(cli: Cli, study: Path, tmp_path: Path) -> No
     assert "not finite" in out
 
 
+def test_a_study_whose_training_failed_still_gets_its_page(cli: Cli, study: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    code, printed, _ = cli("run", study, "--out", out, "--jobs", 1, "--set", "training.learning_rate=3e38")
+    assert code == 1
+    assert printed.endswith(f"{out / 'report.html'}\n")
+    page = (out / "report.html").read_text()
+    assert "the scores are not finite" in page
+    assert "biprop+recycle-d0.5/0001" in page
+
+
+def test_a_grown_study_gets_a_new_page(cli: Cli, study: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def run() -> str:
+        assert cli("run", study, "--out", out, "--jobs", 1, "--set", "analysis.interpolation_pairs=0")[0] == 0
+        return (out / "report.html").read_text()
+
+    assert "biprop+recycle-d0.5/0002" not in run()
+    study.write_text(study.read_text().replace("members = 2", "members = 3"))
+    train(cli, study, out, "--set", "analysis.interpolation_pairs=0")
+    _, _, err = cli("report", out)
+    assert "the analysis is not that of the present members" in err
+    cli("analyze", out, "--jobs", 1)  # results are new, the page is not
+    assert "biprop+recycle-d0.5/0002" in run()
+    assert "up to date" in cli("run", study, "--out", out, "--set", "analysis.interpolation_pairs=0")[2]
+
+
+def test_large_seeds_reach_every_stage(cli: Cli, study: Path, tmp_path: Path) -> None:
+    study.write_text(study.read_text().replace("members = 2", "members = 5"))
+    more = ("--set", f"seeds.study={2**63 - 1}", "--set", "analysis.interpolation_pairs=1")
+    code, _, err = cli("run", study, "--out", tmp_path / "out", "--jobs", 1, *more)
+    assert code == 0, err
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"), [("...", "study"), ("<a>/b", "-a--b"), ("..\\x", "-x"), ("é", "é")]
+)
+def test_default_directories_stay_in_runs(name: str, folder: str) -> None:
+    from masklab import stages
+    from masklab import study as studies
+
+    made = studies.build({"study": {"name": name}, "population": [{"pruner": "biprop", "density": 0.5}]})
+    assert stages.default_directory(made) == Path("runs") / folder
+
+
+def test_an_empty_out_is_refused(cli: Cli, study: Path) -> None:
+    code, _, err = cli("train", study, "--out", "")
+    assert code == 2
+    assert "--out is empty" in err
+
+
 def test_pruners_lists_every_name_rule_option_and_source(cli: Cli) -> None:
     from masklab import pruners
 

@@ -22,7 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Out = Annotated[Path | None, typer.Option("--out", help="directory of the study; default runs/<study name>")]
+Out = Annotated[str | None, typer.Option("--out", help="directory of the study; default runs/<study name>")]
 Set = Annotated[
     list[str], typer.Option("--set", metavar="FIELD=VALUE", help="replace a field, e.g. training.epochs=5")
 ]
@@ -68,7 +68,7 @@ def run(
 
     loaded = studies.read(study, _changes(changes))
     listener = progress.listener()
-    directory = out or stages.default_directory(loaded)
+    directory = _directory(out, loaded)
     outcome = stages.train(
         loaded, directory, jobs=jobs, device=device, retry_failed=retry_failed, listener=listener
     )
@@ -107,7 +107,7 @@ def train(
 
     options = {"data": data, "network": network, "width": width, "members": members, "epochs": epochs}
     loaded = _study(study, options, pruner, density, changes)
-    directory = out or stages.default_directory(loaded)
+    directory = _directory(out, loaded)
     outcome = stages.train(
         loaded, directory, jobs=jobs, device=device, retry_failed=retry_failed, listener=progress.listener()
     )
@@ -184,6 +184,16 @@ def _study(
     if not pruner or not density:
         raise ConfigError("give a study file, or at least one --pruner and one --density")
     return studies.from_options(given, pruner, density, _changes(changes))
+
+
+def _directory(out: str | None, study: "Study") -> Path:
+    from masklab import stages
+
+    if out is None:
+        return stages.default_directory(study)
+    if not out.strip():
+        raise ConfigError("--out is empty; give a directory, or leave it out")
+    return Path(out).expanduser()
 
 
 def _print_outcome(outcome: "Outcome", directory: Path) -> None:

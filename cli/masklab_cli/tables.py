@@ -78,17 +78,33 @@ def _percent(fraction: float | None) -> str:
 
 
 def pruners() -> str:
-    """Every part of every pruner, from the docstrings of their files."""
+    """Every pruner with its options, then the rule and source of every part, from their files' docstrings."""
     from masklab import pruners as registry
 
-    parts = {(part.kind, part.name): part for name in registry.names() for part in registry.describe(name)}
-    blocks = []
-    for kind in ("gate", "refresh", "control"):
-        for part in (part for (of, _), part in parts.items() if of == kind):
-            options = [f"    {name}: {text}" for name, text in part.options.items()]
-            blocks.append(
-                "\n".join(
-                    [f"{part.name} ({kind})", f"    {part.rule}", *options, f"    Source: {part.source}"]
-                )
-            )
-    return "\n\n".join([*blocks, "pruners: " + ", ".join(registry.names())])
+    described = {name: registry.describe(name) for name in registry.names()}
+    table = columns(
+        ["pruner", "gate", "refresh", "control", "options"],
+        [[name, *_kinds(parts), ", ".join(_options(parts)) or "–"] for name, parts in described.items()],
+    )
+    parts = {(part.kind, part.name): part for parts in described.values() for part in parts}
+    blocks = [
+        "\n".join(
+            [
+                f"{part.name} ({part.kind})",
+                f"    {part.rule}",
+                *(f"    {name}: {text}" for name, text in part.options.items()),
+                f"    Source: {part.source}",
+            ]
+        )
+        for part in parts.values()
+    ]
+    return "\n\n".join([table, *blocks])
+
+
+def _kinds(parts: Sequence[Any]) -> list[str]:
+    named = {part.kind: part.name for part in parts}
+    return [named.get(kind, "–") for kind in ("gate", "refresh", "control")]
+
+
+def _options(parts: Sequence[Any]) -> list[str]:
+    return [name for part in parts for name in part.options]

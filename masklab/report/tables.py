@@ -1,7 +1,7 @@
 """Tables of the page as rows of cells; the template only lays them out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from masklab.report import load, models, numbers, style
 
@@ -15,12 +15,14 @@ class Cell:
         value: What it sorts by, at full precision; None sorts last.
         detail: A smaller second line: an interval, or why there is no value.
         colour: Colour of the population's mark before the text.
+        count: A smaller third line: how many pairs the value rests on.
     """
 
     text: str
     value: int | float | str | None = None
     detail: str = ""
     colour: str = ""
+    count: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def _population(analysis: load.Analysis, population: models.Population, theme: s
         ),
         Cell(f"{population.blocks}", population.blocks),
         _accuracy(analysis.accuracy(name)),
-        _accuracy(analysis.accuracy(name, "best_epoch_accuracy")),
+        _best_epoch(analysis, population),
         _with_pairs(
             _estimate(similarity.estimate if similarity else None, _no_pairs(population), 1.0, 4), similarity
         ),
@@ -113,14 +115,14 @@ def _barrier(path: models.Path | None) -> Cell:
         return _estimate(None, "not measured", 100.0, 2)
     cell = _estimate(path.barrier.entezari_error, "not measured", 100.0, 2)
     sampled = f"{path.pairs} of {path.of_pairs} pairs" if path.of_pairs else numbers.count(path.pairs, "pair")
-    return Cell(cell.text, cell.value, f"{cell.detail}, {sampled}")
+    return replace(cell, count=sampled)
 
 
 def _with_pairs(cell: Cell, row: models.Overlap | None) -> Cell:
     """A cell of an overlap with its number of pairs."""
     if row is None:
         return cell
-    return Cell(cell.text, cell.value, f"{cell.detail}, {numbers.count(row.pairs, 'pair')}")
+    return replace(cell, count=numbers.count(row.pairs, "pair"))
 
 
 def _density(density: float) -> Cell:
@@ -130,6 +132,11 @@ def _density(density: float) -> Cell:
 
 def _no_pairs(population: models.Population) -> str:
     return "fewer than two members" if population.stored < 2 else "no two members share base weights"
+
+
+def _best_epoch(analysis: load.Analysis, population: models.Population) -> Cell:
+    cell = _accuracy(analysis.accuracy(population.name, "best_epoch_accuracy"))
+    return replace(cell, detail="untrained") if population.control and cell.value is None else cell
 
 
 def _accuracy(row: models.Accuracy | None) -> Cell:

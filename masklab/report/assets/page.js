@@ -35,9 +35,9 @@ function quoted(text) {
 
 function csv(table) {
   const cells = (row) => [...row.cells].map((cell) => {
-    const detail = cell.querySelector(".detail");
+    const details = [...cell.querySelectorAll(".detail")].map((part) => part.textContent.trim());
     const text = (cell.querySelector(".text") ?? cell).textContent.trim();
-    return quoted(detail ? `${text} ${detail.textContent.trim()}` : text);
+    return quoted([text, ...details].join(" "));
   });
   return [...table.rows].map((row) => cells(row).join(",")).join("\r\n") + "\r\n";
 }
