@@ -80,10 +80,7 @@ def assemble(
     """
     study = archive.study
     members = _member_rows(archive)
-    failures = [
-        {"id": member, "cause": record.get("cause"), "step": record.get("step")}
-        for member, record in archive.failures.items()
-    ]
+    failures = _failure_rows(archive)
     populations = [_population_row(row, members, failures) for row in study["populations"]]
     facts = {member: archive.member(member).facts for member in distances.ids}
     tested = max((one["accuracy"]["n_test"] for one in facts.values()), default=0)
@@ -163,6 +160,13 @@ def _member_rows(archive: archives.Archive) -> list[Row]:
         undefined = {"why": "without a validation split"} if None in numbers.values() else {}
         rows.append({"id": member, "population": row["population"], **numbers, **undefined})
     return rows
+
+
+def _failure_rows(archive: archives.Archive) -> list[Row]:
+    return [
+        {"id": member, "cause": record.get("cause"), "step": record.get("step")}
+        for member, record in archive.failures.items()
+    ]
 
 
 def _population_row(population: Row, members: list[Row], failures: list[Row]) -> Row:

@@ -94,7 +94,9 @@ class Archive:
             for index in range(population["members"]):
                 path = failure_path(self.directory, population["name"], index)
                 if path.exists() and not member_path(self.directory, population["name"], index).exists():
-                    found[f"{population['name']}/{index:04d}"] = files.read_json(path)
+                    record = files.read_json(path)
+                    files.require(record, {"cause": str, "step": int}, path)
+                    found[f"{population['name']}/{index:04d}"] = record
         return found
 
     def member(self, member_id: str) -> Member:

@@ -81,12 +81,16 @@ def train(
             work.outcome.written += summary["written"]
             work.outcome.failed += summary["failed"]
         _tidy(out, work.pending)
+    _note_time(out, time.monotonic() - started)
+    return work.outcome
+
+
+def _note_time(out: Path, seconds: float) -> None:
     with files.locked(out):
         stored = files.read_json(out / directory.STUDY)
         wall = stored["provenance"]["wall_s"]
-        wall["train"] = round(wall.get("train", 0.0) + time.monotonic() - started, 2)
+        wall["train"] = round(wall.get("train", 0.0) + seconds, 2)
         files.write_json(out / directory.STUDY, stored)
-    return work.outcome
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from masklab import data as datasets
@@ -48,13 +49,7 @@ def run(out: Path, cohort: dict[str, Any], data: datasets.Data, retry_failed: bo
     devices.prepare(plan["device"], plan["threads"])
     trainer = _trainer(record, plan, population, cohort, data)
     progress = out / directory.CHECKPOINTS / f"{cohort['id']}.progress"
-    try:
-        history = trainer.train(cohorts.file_progress(progress))
-    except torch.OutOfMemoryError as error:
-        raise MasklabError(
-            f"the GPU ran out of memory on {len(cohort['indices'])} members of {cohort['id']}; give a "
-            "smaller training.batch_size, or --device cpu, and another --out"
-        ) from error
+    history = _train(trainer, cohort, cohorts.file_progress(progress))
     masks = [layer.mask(trainer.cohort.training.rank) for layer in trainer.cohort.layers]
     for position, index in enumerate(cohort["indices"]):
         if index not in missing:
@@ -72,6 +67,16 @@ def run(out: Path, cohort: dict[str, Any], data: datasets.Data, retry_failed: bo
         summary["written"].append(f"{population['name']}/{index:04d}")
     progress.unlink(missing_ok=True)
     return summary
+
+
+def _train(trainer: cohorts.Trainer, cohort: dict[str, Any], progress: cohorts.Progress) -> cohorts.History:
+    try:
+        return trainer.train(progress)
+    except torch.OutOfMemoryError as error:
+        raise MasklabError(
+            f"the GPU ran out of memory on {len(cohort['indices'])} members of {cohort['id']}; give a "
+            "smaller training.batch_size, or --device cpu, and another --out"
+        ) from error
 
 
 def _path(out: Path, cohort: dict[str, Any], index: int) -> Path:
@@ -161,24 +166,11 @@ def _content(
             scores[name] = layer.scores[position].cpu().numpy().reshape(shape)
     effective = rebuild.effective_weights(cohort.pruner.gate, base, masks, gains)
     module = rebuild.with_weights(facts, effective).to(facts["evaluation"]["device"])
-    pixels, labels = trainer.images.test
-    predicted, probability = rebuild.predictions(rebuild.evaluate(module, pixels, rebuild.EVALUATION_BATCH))
-    right = int((torch.from_numpy(predicted.astype("int64")) == labels.cpu()).sum())
-    validation = history.validation[position]
+    logits = rebuild.evaluate(module, trainer.images.test[0], rebuild.EVALUATION_BATCH)
+    predicted, probability = rebuild.predictions(logits)
     level = facts["levels"]
     return Content(
-        facts={
-            **facts,
-            "accuracy": {
-                "test": right / len(labels),
-                "validation": validation[-1] if validation else None,
-                "best": history.best[position],
-                "n_test": len(labels),
-                "n_validation": len(trainer.images.validation[1]),
-            },
-            "history": {"loss": history.loss[position], "validation": validation},
-            "events": history.events,
-        },
+        facts={**facts, **_performance(trainer, history, position, predicted)},
         recipe=Recipe(
             cohort.seed, level["weights"], level["refresh"], cohort.training.weight_init, cohort.factor
         ),
@@ -191,3 +183,22 @@ def _content(
         prediction=predicted,
         probability=probability,
     )
+
+
+def _performance(
+    trainer: cohorts.Trainer, history: cohorts.History, position: int, predicted: np.ndarray
+) -> dict[str, Any]:
+    """Accuracies and history of a member, as its file holds them."""
+    labels = trainer.images.test[1].cpu().numpy()
+    validation = history.validation[position]
+    return {
+        "accuracy": {
+            "test": int((predicted == labels).sum()) / len(labels),
+            "validation": validation[-1] if validation else None,
+            "best": history.best[position],
+            "n_test": len(labels),
+            "n_validation": len(trainer.images.validation[1]),
+        },
+        "history": {"loss": history.loss[position], "validation": validation},
+        "events": history.events,
+    }
