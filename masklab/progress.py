@@ -44,7 +44,7 @@ def duration(seconds: float) -> str:
     """A duration as people say it.
 
     Examples:
-        >>> duration(9.2), duration(150), duration(7300)
+        >>> duration(9.2), duration(150.0), duration(7300.0)
         ('9.2 s', '2 min 30 s', '2 h 2 min')
     """
     if seconds < 60:
