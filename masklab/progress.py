@@ -45,7 +45,7 @@ def duration(seconds: float) -> str:
 
     Examples:
         >>> duration(9.2), duration(150.0), duration(7300.0)
-        ('9.2 s', '2 min 30 s', '2 h 2 min')
+        ('9.2 s', '2 min 30 s', '2 h 1 min')
     """
     if seconds < 60:
         return f"{seconds:.1f} s"
