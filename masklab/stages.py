@@ -1,6 +1,5 @@
 """One function per verb: from files to files."""
 
-import hashlib
 import statistics
 import time
 from collections.abc import Sequence
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from masklab import __version__, parallel
-from masklab.archive import Archive, directory, files
+from masklab.archive import Archive, directory, files, study_file
 from masklab.errors import ArchiveError, ConfigError, DataError
 from masklab.progress import Listener, Silent
 from masklab.study import Study
@@ -132,24 +131,25 @@ def is_analyzed(out: Path) -> bool:
         page = report_path(out).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return False  # whatever cannot be read is written anew
-    return _is_current(out) and _fingerprint(Archive(out)) in page
+    current = _current_input(out)
+    return current is not None and current in page
 
 
-def _is_current(out: Path) -> bool:
-    """Whether `results.json` is that of the present members and settings."""
+def _current_input(out: Path) -> str | None:
+    """The `input` of `results.json`, or None when it is not that of the present members and settings."""
     try:
         results = files.read_json(out / directory.ANALYSIS / "results.json")
-        return isinstance(results, dict) and results.get("input") == _fingerprint(Archive(out))
+        now = _fingerprint(Archive(out))
     except ArchiveError:
-        return False
+        return None
+    return now if isinstance(results, dict) and results.get("input") == now else None
 
 
 def _fingerprint(archive: Archive) -> str:
-    """Hash of everything that an analysis reads."""
+    """Digest of everything that an analysis reads."""
     facts = {member: archive.member(member).facts["digest"] for member in archive.ids}
     study = {key: value for key, value in archive.study.items() if key != "provenance"}
-    text = files.canonical_json([__version__, study, facts, archive.failures])
-    return hashlib.sha256(text.encode()).hexdigest()
+    return study_file.digest([__version__, study, facts, archive.failures])
 
 
 def report_path(out: Path) -> Path:
@@ -190,7 +190,7 @@ def report(
     if output is None and len(directories) > 1:
         raise ConfigError("several studies go on one page of their own: name it with -o FILE.html")
     for out in directories:
-        if (out / directory.MEMBERS).exists() and not _is_current(out):
+        if (out / directory.MEMBERS).exists() and _current_input(out) is None:
             (listener or Silent()).note(
                 f"{out}: the analysis is not that of the present members; `masklab analyze {out}` makes it so"
             )

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float32, UInt8
 
 from masklab import bits
 from masklab.archive import files
-from masklab.archive.member import Member
+from masklab.archive.member import Member, member_id
 from masklab.archive.study_file import POPULATION_NAME, STUDY, read_study
 from masklab.errors import ArchiveError
 
@@ -80,7 +80,7 @@ class Archive:
     def ids(self) -> list[str]:
         """Ids of all stored members, populations in the study's order, then by index."""
         return [
-            f"{population['name']}/{index:04d}"
+            member_id(population["name"], index)
             for population in self.study["populations"]
             for index in range(population["members"])
             if member_path(self.directory, population["name"], index).exists()
@@ -96,7 +96,7 @@ class Archive:
                 if path.exists() and not member_path(self.directory, population["name"], index).exists():
                     record = files.read_json(path)
                     files.require(record, {"cause": str, "step": int}, path)
-                    found[f"{population['name']}/{index:04d}"] = record
+                    found[member_id(population["name"], index)] = record
         return found
 
     def member(self, member_id: str) -> Member:

@@ -48,6 +48,16 @@ class Content:
     )
 
 
+def member_id(population: str, index: int) -> str:
+    """Id of a member: `<population>/<index>`, the index with at least four digits.
+
+    Examples:
+        >>> member_id("biprop-d0.5", 3)
+        'biprop-d0.5/0003'
+    """
+    return f"{population}/{index:04d}"
+
+
 def member_digest(base: Mapping[str, np.ndarray], masks: Mapping[str, np.ndarray]) -> str:
     """SHA-256 over float32 little-endian base weights and packed masks, layer by layer in mask order."""
     hasher = hashlib.sha256()
@@ -149,7 +159,7 @@ class Member:
         try:
             self.layers = [description.read_layer(entry) for entry in self.facts["layers"]]
             self.recipe = description.read_recipe(self.facts["base"])
-            self.id = f"{self.facts['population']}/{self.facts['index']:04d}"
+            self.id = member_id(self.facts["population"], self.facts["index"])
             description.check_tensors(self.layers, self.facts["tensors"])
         except (KeyError, TypeError, ValueError) as error:
             raise ArchiveError(f"{path}: incomplete description ({type(error).__name__}: {error})") from error

@@ -85,9 +85,7 @@ class _Walker:
             raise DataError(
                 f"data set {study['data']['name']!r} is not the one that {archive.directory} was trained on"
             )
-        mean, deviation = (
-            torch.tensor(v, dtype=torch.float32).view(-1, 1, 1) for v in imaging.normalisation(data)
-        )
+        mean, deviation = map(imaging.per_channel, imaging.normalisation(data))
         self.images = imaging.normalise(torch.from_numpy(data.test_images), mean, deviation)
         self.labels = torch.from_numpy(data.test_labels)
         self.grid = torch.from_numpy(grid).float()

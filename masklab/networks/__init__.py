@@ -18,7 +18,7 @@ from masklab.networks.activations import ACTIVATIONS
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["ACTIVATIONS", "LayerShape", "build", "layers", "names"]
+__all__ = ["ACTIVATIONS", "LayerShape", "build", "layers", "names", "skeleton"]
 
 InputShape = tuple[int, int, int]
 
@@ -95,6 +95,18 @@ def layers(name: str, input_shape: InputShape, classes: int, width: float) -> li
             f"network.width {width} leaves a layer of {name} without channels; give a larger one"
         )
     return shapes
+
+
+def skeleton(name: str, input_shape: InputShape, classes: int, width: float, activation: str) -> "nn.Module":
+    """The network without memory for weights, which are given to it from outside.
+
+    Raises:
+        ConfigError: As `build`.
+    """
+    import torch
+
+    with torch.device("meta"):
+        return build(name, input_shape, classes, width, activation)
 
 
 def build(name: str, input_shape: InputShape, classes: int, width: float, activation: str) -> "nn.Module":

@@ -156,14 +156,13 @@ class Trainer:
 
 def build_network(record: Mapping[str, Any]) -> nn.Module:
     """The study's network without memory for weights of its own."""
-    with torch.device("meta"):
-        return networks.build(
-            record["network"]["name"],
-            tuple(record["data"]["input_shape"]),
-            len(record["data"]["classes"]),
-            record["network"]["width"],
-            record["network"]["activation"],
-        )
+    return networks.skeleton(
+        record["network"]["name"],
+        tuple(record["data"]["input_shape"]),
+        len(record["data"]["classes"]),
+        record["network"]["width"],
+        record["network"]["activation"],
+    )
 
 
 def file_progress(path: Path) -> Progress:

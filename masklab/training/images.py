@@ -23,6 +23,11 @@ def normalisation(data: datasets.Data) -> tuple[list[float], list[float]]:
     return [float(value) for value in mean], [float(value) for value in deviation]
 
 
+def per_channel(values: list[float]) -> Float[Tensor, "c 1 1"]:
+    """One float32 per channel, in the shape that broadcasts over images."""
+    return torch.tensor(values, dtype=torch.float32).view(-1, 1, 1)
+
+
 def normalise(
     images: UInt8[Tensor, "*any c h w"], mean: Float[Tensor, "c 1 1"], deviation: Float[Tensor, "c 1 1"]
 ) -> Float[Tensor, "*any c h w"]:
@@ -58,7 +63,7 @@ class Images:
 def on_device(data: datasets.Data, fraction: float, seed: int, device: str) -> Images:
     """Split a data set and move it to a device, images as uint8."""
     held_out = validation_split(data, fraction, seed)
-    mean, deviation = (torch.tensor(v, dtype=torch.float32).view(-1, 1, 1) for v in normalisation(data))
+    mean, deviation = map(per_channel, normalisation(data))
 
     def moved(images: np.ndarray, labels: np.ndarray) -> tuple[Tensor, Tensor]:
         return torch.from_numpy(np.array(images)).to(device), torch.from_numpy(np.array(labels)).to(device)

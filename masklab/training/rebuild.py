@@ -29,8 +29,8 @@ class Rebuilt(nn.Module):
     def __init__(self, network: nn.Module, mean: list[float], deviation: list[float]) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(-1, 1, 1))
-        self.register_buffer("deviation", torch.tensor(deviation, dtype=torch.float32).view(-1, 1, 1))
+        self.register_buffer("mean", imaging.per_channel(mean))
+        self.register_buffer("deviation", imaging.per_channel(deviation))
 
     def forward(self, images: Shaped[Tensor, "batch c h w"]) -> Float[Tensor, "batch classes"]:
         """Logits of raw images (uint8, or floats in the same units)."""
@@ -62,14 +62,13 @@ def effective_weights(
 def with_weights(facts: Mapping[str, Any], effective: Mapping[str, Tensor]) -> Rebuilt:
     """Network that a member file's facts describe, with the effective weights given."""
     described, data = facts["network"], facts["data"]
-    with torch.device("meta"):  # nothing is drawn for weights that are replaced at once
-        plain = networks.build(
-            described["name"],
-            tuple(described["input_shape"]),
-            described["classes"],
-            described["width"],
-            described["activation"],
-        )
+    plain = networks.skeleton(
+        described["name"],
+        tuple(described["input_shape"]),
+        described["classes"],
+        described["width"],
+        described["activation"],
+    )
     plain.load_state_dict({f"{name}.weight": weight for name, weight in effective.items()}, assign=True)
     return Rebuilt(plain, data["mean"], data["deviation"]).eval()
 

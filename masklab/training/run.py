@@ -11,7 +11,7 @@ from typing import Any
 
 from masklab import data as datasets
 from masklab import parallel
-from masklab.archive import Member, directory, files
+from masklab.archive import Member, directory, files, member
 from masklab.errors import ArchiveError
 from masklab.progress import Listener
 from masklab.study import Study
@@ -62,7 +62,8 @@ def train(
         work = _survey(study, out, record, wanted, retry_failed)
         if work.pending:
             devices.resolve(work.plan["device"])  # a plan made for a GPU needs one
-            work.record["warnings"] += plans.cautions(work.plan)
+            known = work.record["warnings"]
+            known += [caution for caution in plans.cautions(work.plan) if caution not in known]
         for note in work.record["warnings"]:
             listener.note(f"{note['where']}: {note['text']}")
         if work.unchanged:
@@ -162,7 +163,7 @@ def _take_stock(study: Study, out: Path, record: dict[str, Any], retry_failed: b
                     )
                 outcome.present += 1
             elif not retry_failed and directory.failure_path(out, population.name, index).exists():
-                outcome.failed.append(f"{population.name}/{index:04d}")
+                outcome.failed.append(member.member_id(population.name, index))
     return outcome
 
 
@@ -176,7 +177,7 @@ def _pending(study: Study, out: Path, plan: dict[str, Any], outcome: Outcome) ->
         if any(
             index < asked.get(cohort["population"], 0)
             and not directory.member_path(out, cohort["population"], index).exists()
-            and f"{cohort['population']}/{index:04d}" not in failed
+            and member.member_id(cohort["population"], index) not in failed
             for index in cohort["indices"]
         )
     ]

@@ -58,13 +58,13 @@ def run(out: Path, cohort: dict[str, Any], data: datasets.Data, retry_failed: bo
         if position in history.failures:
             cause = {"population": population["name"], "index": index, "pruner": population["pruner"]}
             files.write_json(failure, {**cause, **history.failures[position]})
-            summary["failed"].append(f"{population['name']}/{index:04d}")
+            summary["failed"].append(member.member_id(population["name"], index))
             continue
         facts = _facts(record, plan, population, trainer, index)
         content = _content(record, trainer, facts, history, masks, position)
         member.write(_path(out, cohort, index), content)
         failure.unlink(missing_ok=True)
-        summary["written"].append(f"{population['name']}/{index:04d}")
+        summary["written"].append(member.member_id(population["name"], index))
     progress.unlink(missing_ok=True)
     return summary
 
