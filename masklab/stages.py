@@ -4,7 +4,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from masklab import __version__, parallel
 from masklab.archive import Archive, directory, files, study_file
@@ -12,6 +12,9 @@ from masklab.errors import ArchiveError, ConfigError, DataError
 from masklab.progress import Listener, Silent
 from masklab.study import Study
 from masklab.training import run as training
+
+if TYPE_CHECKING:
+    from masklab.training import reproduce as reproduction
 
 
 def default_directory(study: Study) -> Path:
@@ -24,15 +27,25 @@ def train(
     study: Study,
     out: Path,
     *,
-    jobs: int = 0,
-    device: str = "auto",
-    retry_failed: bool = False,
     listener: Listener | None = None,
+    **options: Any,
 ) -> training.Outcome:
-    """Train the members that the directory lacks (see `masklab.training.run.train`)."""
-    return training.train(
-        study, out, jobs=jobs, device=device, retry_failed=retry_failed, listener=listener or Silent()
-    )
+    """Train the members that the directory lacks (see `masklab.training.run.train`).
+
+    Args:
+        study: What to train.
+        out: The study's directory.
+        listener: Told how far it is.
+        options: Fields of `masklab.training.run.Options`.
+    """
+    return training.train(study, out, training.Options(**options), listener or Silent())
+
+
+def reproduce(out: Path, member: str, *, listener: Listener | None = None) -> "reproduction.Verdict":
+    """Train one stored member again and compare (see `masklab.training.reproduce.reproduce`)."""
+    from masklab.training import reproduce as reproduction
+
+    return reproduction.reproduce(out, member, listener or Silent())
 
 
 def show(out: Path) -> dict[str, Any]:
@@ -116,6 +129,7 @@ def analyze(out: Path, *, jobs: int = 0, listener: Listener | None = None) -> Pa
             extra_warnings=warnings,
         )
         results["input"] = _fingerprint(archive)
+        results["study"]["plan"] = _plan(out)
         results["study"]["provenance"]["wall_s"]["analyze"] = round(time.monotonic() - started, 2)
         results_files.write(out, results, distances, points)
     finally:
@@ -123,6 +137,14 @@ def analyze(out: Path, *, jobs: int = 0, listener: Listener | None = None) -> Pa
     for warning in results["warnings"]:
         listener.note(f"{warning['code']} ({warning['where']}): {warning['text']}")
     return out / directory.ANALYSIS / "results.json"
+
+
+def _plan(out: Path) -> dict[str, Any]:
+    """What the plan says of how members were computed, its cohorts apart; empty where there is none."""
+    if not (out / directory.PLAN).exists():
+        return {}
+    plan = files.read_json(out / directory.PLAN)
+    return {key: plan.get(key) for key in ("engine", "precision", "device", "threads", "torch")}
 
 
 def is_analyzed(out: Path) -> bool:
@@ -147,7 +169,8 @@ def _current_input(out: Path) -> str | None:
 
 def _fingerprint(archive: Archive) -> str:
     """Digest of everything that an analysis reads."""
-    facts = {member: archive.member(member).facts["digest"] for member in archive.ids}
+    opened = {member: archive.member(member) for member in archive.ids}
+    facts = {member: [own.facts["digest"], own.snapshots] for member, own in opened.items()}
     study = {key: value for key, value in archive.study.items() if key != "provenance"}
     return study_file.digest([__version__, study, facts, archive.failures])
 

@@ -30,21 +30,26 @@ def fan_factor(fan_scale: str, density: float) -> float:
     """Factor on the fan before the standard deviation is taken.
 
     Args:
-        fan_scale: `"none"` (1) or `"kept"` (the kept fraction, so that the masked layer keeps the
-            variance of its input).
+        fan_scale: `"none"` (1), `"kept"` (the kept fraction, so that the masked layer keeps the variance of
+            its input), or `"reference"` (the fraction removed, as the published code of Edge-Popup, Biprop
+            and Recycle has it: right only at density 0.5, for replication only).
         density: Fraction kept.
 
     Raises:
-        ConfigError: `fan_scale` is not one of those.
+        ConfigError: `fan_scale` is not one of those, or `"reference"` at density 1, where it is 0.
+
+    Examples:
+        >>> fan_factor("kept", 0.25), fan_factor("reference", 0.25)
+        (0.25, 0.75)
     """
-    if fan_scale == "none":
-        return 1.0
-    if fan_scale == "kept":
-        return density
-    raise ConfigError(unknown("fan_scale", fan_scale, FAN_SCALES))
+    if fan_scale not in FAN_SCALES:
+        raise ConfigError(unknown("fan_scale", fan_scale, FAN_SCALES))
+    if fan_scale == "reference" and density == 1:
+        raise ConfigError("fan_scale 'reference' multiplies the fan by 1 − density, which is 0 at density 1")
+    return {"none": 1.0, "kept": density, "reference": 1.0 - density}[fan_scale]
 
 
-FAN_SCALES = ("none", "kept")
+FAN_SCALES = ("none", "kept", "reference")
 
 
 def _kaiming_normal(random: np.random.RandomState, size: int, fan: float) -> np.ndarray:
@@ -63,8 +68,9 @@ WEIGHT_INITS: dict[str, Callable[[np.random.RandomState, int, float], np.ndarray
     "kaiming-normal": _kaiming_normal,
     "kaiming-uniform": _kaiming_uniform,
     "signed-constant": _signed_constant,
+    "uniform": lambda random, size, fan: 2.0 * random.random_sample(size) - 1.0,
 }
-"""Rule by name: (stream, size, scaled fan) → float64 values. N(0, 2/fan), U(±√(6/fan)), ±√(2/fan)."""
+"""Rule by name: (stream, size, scaled fan) → float64 values. N(0, 2/fan), U(±√(6/fan)), ±√(2/fan), U(±1)."""
 
 SCORE_INITS: dict[str, Callable[[int], float]] = {
     "uniform": lambda fan: 1.0 / math.sqrt(fan),

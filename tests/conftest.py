@@ -1,5 +1,7 @@
 """What several tests need: a tiny data set of real files, and a tiny study on it."""
 
+import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,10 @@ from PIL import Image
 
 from masklab import stages, study
 from masklab.training.run import Outcome
+
+# what masklab keeps outside a study's directory; set before any test, so that every process inherits it
+_OUTSIDE = tempfile.TemporaryDirectory(prefix="masklab-tests-")
+os.environ["MASKLAB_CACHE"] = os.environ["MASKLAB_DATA"] = _OUTSIDE.name
 
 CLASSES = ("bars", "<b>dots</b>")
 
@@ -62,7 +68,7 @@ def train() -> Callable[..., Outcome]:
     """`stages.train` in this process."""
 
     def run(of: study.Study, out: Path, **options: Any) -> Outcome:
-        return stages.train(of, out, **{"jobs": 1, "device": "cpu", **options})
+        return stages.train(of, out, **{"jobs": 1, "device": "cpu", "engine": "vmap", **options})
 
     return run
 

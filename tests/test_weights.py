@@ -25,13 +25,15 @@ def test_fan_in_is_the_number_of_inputs(shape: tuple[int, ...], fan: int) -> Non
     assert weights.fan_in(shape) == fan
 
 
-@pytest.mark.parametrize(("scale", "density", "factor"), [("none", 0.3, 1.0), ("kept", 0.3, 0.3)])
+@pytest.mark.parametrize(
+    ("scale", "density", "factor"), [("none", 0.3, 1.0), ("kept", 0.3, 0.3), ("reference", 0.3, 0.7)]
+)
 def test_fan_factor(scale: str, density: float, factor: float) -> None:
     assert weights.fan_factor(scale, density) == factor
 
 
 @pytest.mark.parametrize("factor", [1.0, 0.5, 0.05])
-@pytest.mark.parametrize("init", weights.WEIGHT_INITS)
+@pytest.mark.parametrize("init", [init for init in weights.WEIGHT_INITS if init != "uniform"])
 def test_the_second_moment_is_2_over_the_scaled_fan(init: str, factor: float) -> None:
     drawn = _drawn(init, (2000, 4, 3, 3), factor).astype(float)
     variance = 2 / (36 * factor)
@@ -48,6 +50,18 @@ def test_distributions_have_their_shapes() -> None:
     assert stats.kstest(normal, stats.norm(scale=math.sqrt(2 / 40)).cdf).pvalue > 1e-3
     assert stats.kstest(uniform, stats.uniform(-bound, 2 * bound).cdf).pvalue > 1e-3
     assert abs(uniform).max() <= np.float32(bound)
+
+
+def test_the_reference_scale_is_refused_where_it_would_be_zero() -> None:
+    with pytest.raises(ConfigError, match="which is 0 at density 1"):
+        weights.fan_factor("reference", 1.0)
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.3])
+def test_uniform_weights_do_not_depend_on_the_fan(factor: float) -> None:
+    drawn = _drawn("uniform", (500, 40), factor).astype(float)
+    assert stats.kstest(drawn, stats.uniform(-1, 2).cdf).pvalue > 1e-3
+    assert np.array_equal(drawn, _drawn("uniform", (40, 500), 1.0).astype(float))
 
 
 @pytest.mark.parametrize("factor", [1.0, 0.3])

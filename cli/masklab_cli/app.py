@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,6 +28,15 @@ Set = Annotated[
 ]
 Jobs = Annotated[int, typer.Option("--jobs", min=0, help="worker processes; 0 = one per core")]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda or auto")]
+Engine = Annotated[
+    str, typer.Option("--engine", help="vmap, loop or auto: the faster one, measured once per directory")
+]
+Precision = Annotated[
+    str | None, typer.Option("--precision", help="fp32, or bf16 where the processor has it; default fp32")
+]
+Checkpoint = Annotated[
+    float, typer.Option("--checkpoint", min=0, help="least seconds between two checkpoints of a cohort")
+]
 Retry = Annotated[bool, typer.Option("--retry-failed", help="train members again whose training failed")]
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="directory of a study (its --out)")]
 
@@ -59,6 +68,9 @@ def run(
     changes: Set = [],  # noqa: B006  typer copies it
     jobs: Jobs = 0,
     device: Device = "auto",
+    engine: Engine = "auto",
+    precision: Precision = None,
+    checkpoint: Checkpoint = 60.0,
     retry_failed: Retry = False,
 ) -> None:
     """Train, analyze and report; resumes where it stopped."""
@@ -69,9 +81,8 @@ def run(
     loaded = studies.read(study, _changes(changes))
     listener = progress.listener()
     directory = _directory(out, loaded)
-    outcome = stages.train(
-        loaded, directory, jobs=jobs, device=device, retry_failed=retry_failed, listener=listener
-    )
+    options = _options(jobs, device, engine, precision, checkpoint, retry_failed)
+    outcome = stages.train(loaded, directory, listener=listener, **options)
     _print_outcome(outcome, directory)
     if stages.is_analyzed(directory):
         listener.note("analysis and report are up to date")
@@ -85,8 +96,13 @@ def run(
 @app.command()
 def train(
     study: Annotated[Path | None, typer.Argument(metavar="[STUDY.toml]", help="study file")] = None,
-    data: Annotated[str | None, typer.Option(help="data set: digits, or imagefolder:PATH")] = None,
-    network: Annotated[str | None, typer.Option(help="mlp, conv2, conv4, conv6 or conv8")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="data set, e.g. digits, cifar10, imagefolder:PATH, arrays:FILE.npz")
+    ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(help="network, e.g. conv6, resnet18, torchvision:NAME, package.module:function"),
+    ] = None,
     width: Annotated[float | None, typer.Option(help="factor on channel counts and hidden widths")] = None,
     pruner: Annotated[list[str], typer.Option(help="a pruner (see `masklab pruners`); repeatable")] = [],  # noqa: B006
     density: Annotated[list[str], typer.Option(help="fraction of weights kept; repeatable")] = [],  # noqa: B006
@@ -96,6 +112,9 @@ def train(
     changes: Set = [],  # noqa: B006
     jobs: Jobs = 0,
     device: Device = "auto",
+    engine: Engine = "auto",
+    precision: Precision = None,
+    checkpoint: Checkpoint = 60.0,
     retry_failed: Retry = False,
 ) -> None:
     """Train what a study asks for and its directory lacks.
@@ -105,12 +124,11 @@ def train(
     from masklab import stages
     from masklab_cli import progress
 
-    options = {"data": data, "network": network, "width": width, "members": members, "epochs": epochs}
-    loaded = _study(study, options, pruner, density, changes)
+    given = {"data": data, "network": network, "width": width, "members": members, "epochs": epochs}
+    loaded = _study(study, given, pruner, density, changes)
     directory = _directory(out, loaded)
-    outcome = stages.train(
-        loaded, directory, jobs=jobs, device=device, retry_failed=retry_failed, listener=progress.listener()
-    )
+    options = _options(jobs, device, engine, precision, checkpoint, retry_failed)
+    outcome = stages.train(loaded, directory, listener=progress.listener(), **options)
     _print_outcome(outcome, directory)
     raise typer.Exit(1 if outcome.failed else 0)
 
@@ -156,6 +174,34 @@ def pruners() -> None:
     from masklab_cli import tables
 
     typer.echo(tables.pruners())
+
+
+@app.command()
+def reproduce(
+    directory: Directory,
+    member: Annotated[str, typer.Argument(metavar="MEMBER", help="id, e.g. biprop-d0.5/0003")],
+) -> None:
+    """Train one stored member again from its own file; says whether the mask is the same."""
+    from masklab import stages
+    from masklab_cli import progress
+
+    verdict = stages.reproduce(directory, member, listener=progress.listener())
+    typer.echo(verdict.text())
+    raise typer.Exit(0 if verdict.identical else 1)
+
+
+def _options(
+    jobs: int, device: str, engine: str, precision: str | None, checkpoint: float, retry_failed: bool
+) -> dict[str, Any]:
+    """Options of a training, by the names of `stages.train`."""
+    return {
+        "jobs": jobs,
+        "device": device,
+        "engine": engine,
+        "precision": precision,
+        "checkpoint_s": checkpoint,
+        "retry_failed": retry_failed,
+    }
 
 
 def _changes(assignments: list[str]) -> dict[str, str]:

@@ -35,36 +35,21 @@ def rows(
 def _row(name: str, metric: str, members: list[dict[str, Any]], tested: int) -> dict[str, Any]:
     known = [row for row in members if row[metric] is not None]
     values = [row[metric] for row in known]
-    n = len(values)
-    sd = statistics.stdev(values) if n > 1 else math.nan
-    mean = statistics.fmean(values) if values else math.nan
-    half = estimates.t_quantile(n - 1) * sd / math.sqrt(n) if n > 1 else math.nan
-    draws = len({row["block"] for row in known})
-    why = (
-        "an interval needs at least 2 members; there is 1"
-        if values
-        else f"no stored member has a {metric.replace('_', ' ')} (untrained, or without a validation split)"
+    measured = metric.replace("_", " ")
+    estimate = estimates.mean_over_members(
+        values,
+        len({row["block"] for row in known}),
+        absent=f"no stored member has a {measured} (untrained, or without a validation split)",
     )
-    on_test = metric != "validation_accuracy" and tested > 0
+    on_test = metric != "validation_accuracy" and tested > 0 and values
+    mean = estimate["value"] if on_test else math.nan
     row = {
         "population": name,
         "metric": metric,
-        "sd": estimates.number(sd),
+        "sd": estimates.number(statistics.stdev(values)) if len(values) > 1 else None,
         "sampling_sd": estimates.number(math.sqrt(mean * (1 - mean) / tested)) if on_test else None,
         "min": min(values, default=None),
         "max": max(values, default=None),
-        "estimate": estimates.estimate(
-            mean, mean - half, mean + half, method=_method(n, draws), n=n, why=why if n < 2 else ""
-        ),
+        "estimate": estimate,
     }
-    return {**row, "why": why} if n < 2 else row
-
-
-def _method(n: int, draws: int) -> str:
-    method = "mean over members, t interval with n − 1 degrees of freedom"
-    if n < 2:
-        return method
-    if draws == n:
-        return f"{method}; every member has its own draw of base weights"
-    drawn = "1 draw" if draws == 1 else f"{draws} draws"
-    return f"{method}; members share {drawn} of base weights and are not independent; it holds for these"
+    return {**row, "why": estimate["why"]} if "why" in estimate else row

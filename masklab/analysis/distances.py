@@ -84,15 +84,18 @@ def measure(archive: archives.Archive, ids: Sequence[str] | None = None) -> Dist
 
     Args:
         archive: Where they are stored.
-        ids: Which members; all stored ones by default.
+        ids: Which members; by default all stored ones that are compared (`archive.compared`).
+
+    Returns:
+        The counts; of no members and no layers where members failed, or are stored but none is compared.
 
     Raises:
         ArchiveError: No members are stored, a file is damaged, or members differ in their layers.
     """
-    chosen = list(archive.ids if ids is None else ids)
-    if not chosen and not archive.failures:
+    chosen = list(archive.compared if ids is None else ids)
+    if not chosen and not archive.ids and not archive.failures:
         raise ArchiveError(f"no members are stored in {archive.directory}")
-    if not chosen:  # every training failed: there is nothing to compare, but failures to show
+    if not chosen:  # there is nothing to compare, but accuracies or failures to show
         return Distances([], [], np.zeros(0, np.int64), np.zeros((0, 0, 0), np.int64))
     layers = {layer.name: layer.size for layer in archive.member(chosen[0]).layers}
     for member_id in chosen:

@@ -1,6 +1,8 @@
 """The one form that an estimate has in `results.json`: `{value, low, high, level, method, n}`."""
 
 import math
+import statistics
+from collections.abc import Sequence
 from typing import Any
 
 LEVEL = 0.95
@@ -63,3 +65,33 @@ def t_quantile(degrees: int) -> float:
     from scipy import special
 
     return float(special.stdtrit(degrees, (1 + LEVEL) / 2))
+
+
+def mean_over_members(values: Sequence[float], draws: int, *, absent: str = "") -> dict[str, Any]:
+    """Mean over members with a t interval; null, with a reason, where there are too few.
+
+    Args:
+        values: One value per member.
+        draws: Draws of base weights among those members.
+        absent: Why there are no values; required then.
+
+    Examples:
+        >>> found = mean_over_members([0.25, 0.75], draws=2)
+        >>> found["value"], found["n"], found["low"] < 0.25
+        (0.5, 2, True)
+    """
+    n = len(values)
+    mean = statistics.fmean(values) if values else math.nan
+    half = t_quantile(n - 1) * statistics.stdev(values) / math.sqrt(n) if n > 1 else math.nan
+    why = "an interval needs at least 2 members; there is 1" if values else absent
+    return estimate(mean, mean - half, mean + half, method=_over_members(n, draws), n=n, why=why)
+
+
+def _over_members(n: int, draws: int) -> str:
+    method = "mean over members, t interval with n − 1 degrees of freedom"
+    if n < 2:
+        return method
+    if draws == n:
+        return f"{method}; every member has its own draw of base weights"
+    drawn = "1 draw" if draws == 1 else f"{draws} draws"
+    return f"{method}; members share {drawn} of base weights and are not independent; it holds for these"

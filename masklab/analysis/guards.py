@@ -16,7 +16,9 @@ LEAST_MEMBERS = 5
 _NAMED_IDS = 5
 
 
-def collect(study: Row, populations: list[Row], members: list[Row], failures: list[Row]) -> list[Row]:
+def collect(
+    study: Row, populations: list[Row], members: list[Row], failures: list[Row], *, draws: int
+) -> list[Row]:
     """Warnings `{code, text, where}` that follow from the rows of `results.json`; the study's own come first.
 
     Args:
@@ -24,10 +26,12 @@ def collect(study: Row, populations: list[Row], members: list[Row], failures: li
         populations: Rows of `populations`.
         members: Rows of `members`.
         failures: Rows of `failures`.
+        draws: Draws of base weights among the stored members.
     """
+    compared = [row for row in populations if row["compared"]]
     found = [
-        _few_weight_draws(members),
-        _unequal_densities(populations),
+        _few_weight_draws(draws),
+        _unequal_densities(compared),
         *(_few_members(row) for row in populations),
         *(
             _failed(row["name"], [one for one in failures if _population(one["id"]) == row["name"]])
@@ -36,7 +40,7 @@ def collect(study: Row, populations: list[Row], members: list[Row], failures: li
         *(_missing(row) for row in populations),
         *(_not_identical(row) for row in populations),
         *(_at_guessing(row, members, len(study["data"]["classes"])) for row in populations),
-        _few_points(members),
+        _few_masks(sum(row["stored"] for row in compared)),
     ]
     return [*study.get("warnings", []), *(row for row in found if row)]
 
@@ -105,8 +109,7 @@ def _listed(ids: Sequence[str]) -> str:
     return f"{', '.join(ids[:_NAMED_IDS])} and {len(ids) - _NAMED_IDS} more"
 
 
-def _few_weight_draws(members: list[Row]) -> Row | None:
-    draws = len({row["block"] for row in members})
+def _few_weight_draws(draws: int) -> Row | None:
     if draws >= LEAST_WEIGHT_DRAWS:
         return None
     text = (
@@ -163,7 +166,7 @@ def _at_guessing(population: Row, members: list[Row], classes: int) -> Row | Non
     """A trained population that has learned next to nothing: its masks say little about its pruner."""
     values = [row["accuracy"] for row in members if row["population"] == population["name"]]
     guess = 1 / classes
-    if population["control"] or not values or statistics.fmean(values) >= guess + 0.1 * (1 - guess):
+    if not population["trained"] or not values or statistics.fmean(values) >= guess + 0.1 * (1 - guess):
         return None
     text = (
         f"mean accuracy {100 * statistics.fmean(values):.1f} % is less than a tenth of the way from guessing "
@@ -172,8 +175,13 @@ def _at_guessing(population: Row, members: list[Row], classes: int) -> Row | Non
     return _warning("at-guessing", text, population["name"])
 
 
-def _few_points(members: list[Row]) -> Row | None:
-    if len(members) >= embedding.LEAST_MEMBERS:
-        return None
-    text = f"no embedding: {len(members)} masks; it takes at least {embedding.LEAST_MEMBERS}"
-    return _warning("few-members-to-embed", text, "embeddings")
+def _few_masks(masks: int) -> Row | None:
+    """Nothing to compare, or too few masks for an embedding."""
+    counted = f"{masks} mask{'s' * (masks != 1)}"
+    if masks < 2:
+        text = f"{counted} to compare: there is no overlap, distance, embedding or path between masks"
+        return _warning("nothing-to-compare", text, "overlap")
+    if masks < embedding.LEAST_MEMBERS:
+        text = f"no embedding: {counted}; it takes at least {embedding.LEAST_MEMBERS}"
+        return _warning("few-members-to-embed", text, "embeddings")
+    return None

@@ -4,26 +4,31 @@
 {"schema": 1, "study": the study as stored, "created": ISO date and time,
  "input": hash of everything that was read (added by the stage),
  "populations": [{"name", "pruner", "gate", "refresh", "control", "density", "members" (planned), "stored",
-                  "failed", "blocks" (draws of base weights), "size", "kept", "options", "overrides",
-                  "refresh_events": {"min", "max"}}],
+                  "failed", "blocks" (draws of base weights), "size", "kept" (mean over the stored members
+                  where counts differ between them), "options", "overrides",
+                  "refresh_events": {"min", "max"}, "trained", "compared"}],
  "members":    [{"id", "population", "index", "block", "accuracy", "validation_accuracy", "best_epoch",
                  "best_epoch_accuracy", "refresh_events", "kept_density"}],
  "failures":   [{"id", "cause", "step"}],
  "accuracy":   [{"population", "metric", "sd", "sampling_sd" (of one member, from the finite test set), "min",
                  "max", "estimate": E}],
  "overlap":    [{"a", "b", "layer", "metric", "block", "seed", "estimate": E, "chance", "pairs"}],
+ "movement":   [{"population", "epoch", "to", "layer", "metric", "estimate": E, "chance", "members"}],
  "tests":      [],
  "landscape":  [rows of `masklab.landscape`],
  "embeddings": [{"method", "distance", "points": [{"id", "x", "y"}], "axes", "explained", "parameters"}],
  "warnings":   [{"code", "text", "where"}]}
 ```
 E is `{"value", "low", "high", "level", "method", "n"}`; what is undefined is null, with a `why`. Accuracies
-and densities are fractions. `hamming` and `jaccard` are distances. Beside it: `members.csv`, `overlap.csv`,
-`embeddings.csv`, `interpolation.csv` (pair by pair, only where there are paths) and `overlap.npz` (ids,
-layers, sizes, intersections per layer, Hamming and Jaccard distances of whole masks).
+and densities are fractions. `hamming` and `jaccard` are distances. Populations whose `compared` is false are
+in `populations`, `members`, `failures` and `accuracy` only. Beside it: `members.csv`, `overlap.csv`,
+`embeddings.csv`, `movement.csv` (only where there are snapshots), `interpolation.csv` (pair by pair, only
+where there are paths) and `overlap.npz` (ids, layers, sizes, intersections per layer, Hamming and Jaccard
+distances of whole masks).
 """
 
 import io
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +37,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from masklab import archive as archives
-from masklab.analysis import accuracy, guards, overlap
+from masklab.analysis import accuracy, guards, movement, overlap
 from masklab.analysis.distances import Distances
 from masklab.archive import directory as directories
 from masklab.archive import files
@@ -70,7 +75,7 @@ def assemble(
 
     Args:
         archive: The study's members.
-        distances: Intersection counts of all stored members.
+        distances: Intersection counts of all stored members that are compared.
         embeddings: Rows of `masklab.analysis.embedding`; None is left out.
         landscape: Rows of `masklab.landscape`.
         extra_warnings: Warnings `{code, text, where}` of other stages.
@@ -81,13 +86,14 @@ def assemble(
     study = archive.study
     members = _member_rows(archive)
     failures = _failure_rows(archive)
-    populations = [_population_row(row, members, failures) for row in study["populations"]]
-    facts = {member: archive.member(member).facts for member in distances.ids}
+    populations = [_population_row(archive, row, members, failures) for row in study["populations"]]
+    facts = {member: archive.member(member).facts for member in archive.ids}
     tested = max((one["accuracy"]["n_test"] for one in facts.values()), default=0)
     accuracies = accuracy.rows(populations, members, tested)
-    names = [row["name"] for row in populations]
     levels = {member: one["levels"] for member, one in facts.items()}
+    draws = len({own["weights"] for own in levels.values()})
     sampling = guards.accuracy_sampling(accuracies, tested)
+    names = [row["name"] for row in populations]
     return {
         "schema": SCHEMA,
         "study": study,
@@ -96,12 +102,13 @@ def assemble(
         "members": members,
         "failures": failures,
         "accuracy": accuracies,
-        "overlap": overlap.rows(names, distances, archive.blocks) if members else [],
+        "overlap": overlap.rows(names, distances, archive.blocks) if distances.ids else [],
+        "movement": movement.rows(archive),
         "tests": [],
         "landscape": list(landscape),
         "embeddings": [row for row in embeddings if row],
         "warnings": [
-            *guards.collect(study, populations, members, failures),
+            *guards.collect(study, populations, members, failures, draws=draws),
             *guards.duplicates(distances, levels),
             *([sampling] if sampling else []),
             *extra_warnings,
@@ -118,7 +125,8 @@ def write(
         directory: The study's directory; the files go to its `analysis` folder.
         results: What `assemble` returned.
         distances: What it was assembled from.
-        interpolation: Rows of `interpolation.csv`; without any, an older file of that name is removed.
+        interpolation: Rows of `interpolation.csv`; without any, an older file of that name is removed, as
+            `movement.csv` is without movement.
 
     Returns:
         Path of `results.json`.
@@ -139,10 +147,14 @@ def write(
     _write_csv(
         folder / "embeddings.csv", pd.DataFrame(points, columns=["method", "distance", "id", "x", "y"])
     )
-    if interpolation:
-        _write_csv(folder / "interpolation.csv", pd.DataFrame(interpolation))
-    else:
-        (folder / "interpolation.csv").unlink(missing_ok=True)
+    for name, table in (
+        ("movement.csv", [_flat(row) for row in results["movement"]]),
+        ("interpolation.csv", interpolation),
+    ):
+        if table:
+            _write_csv(folder / name, pd.DataFrame(table))
+        else:
+            (folder / name).unlink(missing_ok=True)
     files.write_atomic(folder / "overlap.npz", _arrays(distances))
     files.write_json(folder / RESULTS, results)
     return folder / RESULTS
@@ -169,7 +181,9 @@ def _failure_rows(archive: archives.Archive) -> list[Row]:
     ]
 
 
-def _population_row(population: Row, members: list[Row], failures: list[Row]) -> Row:
+def _population_row(
+    archive: archives.Archive, population: Row, members: list[Row], failures: list[Row]
+) -> Row:
     stored = [row for row in members if row["population"] == population["name"]]
     events = [row["refresh_events"] for row in stored]
     keys = ("name", "pruner", "gate", "refresh", "control", "density", "members")
@@ -179,15 +193,26 @@ def _population_row(population: Row, members: list[Row], failures: list[Row]) ->
         "failed": sum(row["id"].rpartition("/")[0] == population["name"] for row in failures),
         "blocks": len({row["block"] for row in stored}),
         "size": sum(layer["size"] for layer in population["layers"]),
-        "kept": sum(layer["kept"] for layer in population["layers"]),
+        "kept": _kept(archive, population, [row["id"] for row in stored]),
         "options": population["options"],
         "overrides": population["overrides"],
         "refresh_events": {"min": min(events, default=None), "max": max(events, default=None)},
+        "trained": population.get("trained", population["control"] is None),
+        "compared": population.get("compared", True),
     }
 
 
+def _kept(archive: archives.Archive, population: Row, ids: list[str]) -> int | float | None:
+    """Kept weights of each member, or their mean where the study leaves the counts to the training."""
+    planned = [layer["kept"] for layer in population["layers"]]
+    if None not in planned:
+        return sum(planned)
+    counts = [sum(layer.kept for layer in archive.member(one).layers) for one in ids]
+    return statistics.mean(counts) if counts else None
+
+
 def _flat(row: Row) -> Row:
-    """An overlap row as one line of a table; its columns are the same for every row."""
+    """A row with an estimate as one line of a table; its columns are the same for every row."""
     estimate = row["estimate"]
     own = {key: value for key, value in row.items() if key != "estimate"}
     return {**own, **estimate, "why": estimate.get("why", "")}
@@ -201,8 +226,8 @@ def _arrays(distances: Distances) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,
-        ids=np.array(distances.ids),
-        layers=np.array(distances.layers),
+        ids=np.array(distances.ids, dtype=str),
+        layers=np.array(distances.layers, dtype=str),
         sizes=distances.sizes,
         intersections=distances.intersections,
         hamming=distances.hamming(),

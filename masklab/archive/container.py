@@ -62,9 +62,10 @@ def _storage_order(described: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _byte_count(entry: Mapping[str, Any]) -> int:
-    if any(type(length) is not int or length < 0 for length in entry["shape"]):
-        raise ValueError(f"shape {entry['shape']!r}")
-    return math.prod(entry["shape"]) * DTYPES[entry["dtype"]].itemsize
+    shape = entry["shape"]
+    if type(shape) is not list or any(type(length) is not int or length < 0 for length in shape):
+        raise ValueError(f"shape {shape!r}")
+    return math.prod(shape) * DTYPES[entry["dtype"]].itemsize
 
 
 def _spans(described: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[int, int]]:

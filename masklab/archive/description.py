@@ -2,8 +2,8 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,9 @@ from masklab import weights
 
 SIZE_LIMIT = 2**31
 """Weights that a layer may have; a description of a larger one is refused before memory is taken."""
+
+TRAINED = "trained"
+"""Origin of base weights that were trained: no recipe gives them, so the file holds them."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,8 @@ class Layer:
         gain: Factor that the gate puts on kept weights, or None for a gate without one.
         origin: None while the base weights are the recipe's; otherwise what the origin's integers mean:
             `"event"` (number of the refresh event that drew the value, 0 = never) or `"position"`
-            (1 + position in the initial layer that the value came from, 0 = its own).
+            (1 + position in the initial layer that the value came from, 0 = its own) or `"trained"` (there
+            are none: the weights were trained and are stored as they are).
         origin_width: Bytes per stored origin entry.
     """
 
@@ -84,38 +88,104 @@ def read_layer(entry: Mapping[str, Any]) -> Layer:
         origin=origin["kind"],
         origin_width=_whole(origin["width"], "origin width"),
     )
+    if layer.origin == TRAINED and layer.origin_width:
+        raise ValueError(
+            f"layer {layer.name!r} has trained weights and origins of {layer.origin_width} bytes"
+        )
     if layer.size > SIZE_LIMIT or layer.kept > layer.size:
         raise ValueError(f"layer {layer.name!r} of {layer.size} weights, {layer.kept} kept")
     return layer
 
 
-_OTHER_TENSORS = re.compile(r"snapshot/[0-9]+/.+|buffer/[^/]+|parameter/[^/]+")
+def read_snapshots(document: Mapping[str, Any], layers: Sequence[Layer]) -> dict[int, dict[str, Layer]]:
+    """Epochs done → layer name → layer as it was then (kept count and codec), in ascending epochs.
+
+    Args:
+        document: A member file's document; `snapshots` in it is absent when there are none.
+        layers: The member's layers.
+
+    Raises:
+        KeyError: Something is missing.
+        TypeError: Something has another type.
+        ValueError: Something has another type or is out of range, or the epochs do not ascend.
+    """
+    if "snapshots" not in document:
+        return {}
+    entries, found = _typed(document["snapshots"], list, "snapshots"), {}
+    if not entries:
+        raise ValueError("snapshots [] are none; the entry is left out then")
+    for entry in entries:
+        epoch, described = _whole(entry["epoch"], "epoch of a snapshot"), entry["layers"]
+        if epoch <= max(found, default=-1):
+            raise ValueError(f"snapshot at epoch {epoch} after one at epoch {max(found)}")
+        if len(_typed(described, list, "layers of a snapshot")) != len(layers):
+            raise ValueError(f"snapshot at epoch {epoch} has {len(described)} layers, not {len(layers)}")
+        found[epoch] = {
+            layer.name: _at_snapshot(layer, own) for layer, own in zip(layers, described, strict=True)
+        }
+    return found
 
 
-def check_tensors(layers: Sequence[Layer], tensors: Mapping[str, Mapping[str, Any]]) -> None:
+def _at_snapshot(layer: Layer, entry: Mapping[str, Any]) -> Layer:
+    kept = _whole(entry["kept"], "kept count of a snapshot")
+    if kept > layer.size:
+        raise ValueError(f"snapshot keeps {kept} of the {layer.size} weights of layer {layer.name!r}")
+    return replace(layer, kept=kept, codec=_typed(entry["codec"], str, "codec of a snapshot"))
+
+
+def trained_tensor(layer: str) -> str:
+    """Name of the tensor that holds a layer's trained base weights."""
+    return f"parameter/{layer}.weight"
+
+
+_FLOATS = re.compile(r"(buffer|parameter)/[^/]+")
+
+_Kind = tuple[tuple[str, ...], list[int] | int | None]
+"""Allowed types, and shape or number of axes; None = any."""
+
+
+def check_tensors(
+    layers: Sequence[Layer], epochs: Iterable[int], tensors: Mapping[str, Mapping[str, Any]]
+) -> None:
     """Hold the tensors of a member file against the closed list of names, types and shapes.
+
+    Args:
+        layers: The member's layers.
+        epochs: Epochs of its snapshots.
+        tensors: Name → description with `dtype` and `shape`.
 
     Raises:
         ValueError: A tensor is missing, not in the list, or of another type or shape than its layer.
     """
-    expected: dict[str, tuple[tuple[str, ...], list[int] | int]] = {}
+    required: dict[str, _Kind] = {
+        "prediction/class": (("U8", "U16"), 1),
+        "prediction/probability": (("F16",), 2),
+    }
+    weights_of_layers = {trained_tensor(layer.name) for layer in layers}
+    optional: dict[str, _Kind] = {
+        name: (("F32",), None)
+        for name in tensors
+        if _FLOATS.fullmatch(name) and name not in weights_of_layers
+    }
+    masks = ["mask", *(f"snapshot/{epoch}" for epoch in epochs)]
     for layer in layers:
-        expected[f"mask/{layer.name}"] = (("U8",), 1)
-        expected[f"score/{layer.name}"] = (("F32",), list(layer.shape))
-        if layer.origin is not None:
-            expected[f"origin/{layer.name}"] = (("U8",), 1)
-    expected["prediction/class"] = (("U8", "U16"), 1)
-    expected["prediction/probability"] = (("F16",), 2)
-    for name, (types, shape) in expected.items():
-        found = tensors.get(name)
-        if found is None:
-            if not name.startswith("score/"):
-                raise ValueError(f"tensor {name!r} is missing")
-        elif found["dtype"] not in types or shape not in (found["shape"], len(found["shape"])):
+        required |= {f"{place}/{layer.name}": (("U8",), 1) for place in masks}
+        optional[f"score/{layer.name}"] = (("F32",), list(layer.shape))
+        if layer.origin == TRAINED:
+            required[trained_tensor(layer.name)] = (("F32",), list(layer.shape))
+        elif layer.origin is not None:
+            required[f"origin/{layer.name}"] = (("U8",), 1)
+    for name in required:
+        if name not in tensors:
+            raise ValueError(f"tensor {name!r} is missing")
+    allowed = optional | required
+    for name, found in tensors.items():
+        if name not in allowed:
+            raise ValueError(f"tensor {name!r} does not belong in a member file of these layers")
+        types, shape = allowed[name]
+        fits = shape is None or shape in (found["shape"], len(found["shape"]))
+        if found["dtype"] not in types or not fits:
             raise ValueError(f"tensor {name!r} is {found['dtype']} of shape {found['shape']}")
-    for name in tensors:
-        if name not in expected and not _OTHER_TENSORS.fullmatch(name):
-            raise ValueError(f"tensor {name!r} does not belong in a member file")
 
 
 def read_recipe(base: Mapping[str, Any]) -> Recipe:

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float32, UInt8
 
 from masklab import bits
 from masklab.archive import files
+from masklab.archive.description import TRAINED
 from masklab.archive.member import Member, member_id
 from masklab.archive.study_file import POPULATION_NAME, STUDY, read_study
 from masklab.errors import ArchiveError
@@ -87,6 +88,16 @@ class Archive:
         ]
 
     @cached_property
+    def compared(self) -> list[str]:
+        """Ids of the stored members whose masks are compared, in the order of `ids`.
+
+        A population whose `compared` is false in the study, an accuracy reference that keeps every weight,
+        takes part in no overlap, distance, embedding or path.
+        """
+        named = {row["name"] for row in self.study["populations"] if row.get("compared", True)}
+        return [member_id for member_id in self.ids if member_id.rpartition("/")[0] in named]
+
+    @cached_property
     def failures(self) -> dict[str, dict[str, Any]]:
         """Failure records of members that are not stored, by id."""
         found = {}
@@ -134,14 +145,19 @@ class Archive:
         """Member id → number of its draw of base weights.
 
         Members of equal number share the initial draw up to a scale (densities scale the fan). Populations
-        that draw from another distribution share nothing with the others, so their draws count on.
+        that draw from another distribution, or train their base weights, share nothing with the others, so
+        their draws count on; members with trained weights and an equal draw started from equal weights.
         """
-        recipes = {member_id: self.member(member_id).recipe for member_id in self.ids}
-        inits = list(dict.fromkeys(recipe.init for recipe in recipes.values()))
-        draws = max((recipe.level for recipe in recipes.values()), default=0) + 1
+        members = {member_id: self.member(member_id) for member_id in self.ids}
+        kinds = {
+            member_id: (member.recipe.init, any(layer.origin == TRAINED for layer in member.layers))
+            for member_id, member in members.items()
+        }
+        numbers = {kind: number for number, kind in enumerate(dict.fromkeys(kinds.values()))}
+        draws = max((member.recipe.level for member in members.values()), default=0) + 1
         return {
-            member_id: recipe.level + draws * inits.index(recipe.init)
-            for member_id, recipe in recipes.items()
+            member_id: member.recipe.level + draws * numbers[kinds[member_id]]
+            for member_id, member in members.items()
         }
 
     @cached_property
@@ -166,6 +182,14 @@ class Archive:
     def mask(self, member_id: str) -> dict[str, Bool[np.ndarray, "*shape"]]:
         """Layer name → boolean mask, in forward order."""
         return self.member(member_id).mask()
+
+    def snapshot(self, member_id: str, epoch: int) -> dict[str, Bool[np.ndarray, "*shape"]]:
+        """Layer name → boolean mask when `epoch` epochs were done, in forward order.
+
+        Raises:
+            ArchiveError: The member has no snapshot at that epoch, or is missing or damaged.
+        """
+        return self.member(member_id).snapshot(epoch)
 
     def packed(
         self, layer: str, ids: Sequence[str] | Iterable[str] | None = None

@@ -1,8 +1,5 @@
 """One member: a mask, how to get its base weights, and what it does (member file, format 1)."""
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,42 +7,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Integer, UInt8
 
 from masklab import bits
-from masklab.archive import codec, container, description, files
+from masklab.archive import codec, container, description, encoding, files
 from masklab.archive.description import Layer, Recipe
 from masklab.errors import ArchiveError
-
-FORMAT = 1
-
-
-@dataclass(frozen=True)
-class Content:
-    """Everything that a member file holds, in memory.
-
-    Attributes:
-        facts: JSON-able description: population, index, levels, pruner, options, accuracies, history …
-        recipe: Where the initial base weights come from.
-        masks: Layer name → boolean array of the weight's shape, in the network's forward order.
-        gains: Layer name → gain, for gates that have one.
-        base: Layer name → float32 base weights at the end, of the weight's shape.
-        origins: Layer name → flat integers, for layers whose base weights were changed.
-        origin_kind: `"event"` or `"position"` when there are origins.
-        scores: Layer name → float32 final scores; empty when they are not kept.
-        prediction: Predicted class of each test image.
-        probability: Softmax output for each test image, float16.
-    """
-
-    facts: Mapping[str, Any]
-    recipe: Recipe
-    masks: Mapping[str, Bool[np.ndarray, "*shape"]]
-    gains: Mapping[str, float]
-    base: Mapping[str, Float32[np.ndarray, "*shape"]]
-    origins: Mapping[str, Integer[np.ndarray, " size"]] = field(default_factory=dict)
-    origin_kind: str | None = None
-    scores: Mapping[str, Float32[np.ndarray, "*shape"]] = field(default_factory=dict)
-    prediction: Integer[np.ndarray, " images"] = field(default_factory=lambda: np.zeros(0, np.uint8))
-    probability: Float[np.ndarray, "images classes"] = field(
-        default_factory=lambda: np.zeros((0, 0), np.float16)
-    )
 
 
 def member_id(population: str, index: int) -> str:
@@ -58,65 +22,13 @@ def member_id(population: str, index: int) -> str:
     return f"{population}/{index:04d}"
 
 
-def member_digest(base: Mapping[str, np.ndarray], masks: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 over float32 little-endian base weights and packed masks, layer by layer in mask order."""
-    hasher = hashlib.sha256()
-    for name, mask in masks.items():
-        hasher.update(np.ascontiguousarray(base[name], dtype="<f4").tobytes())
-        hasher.update(bits.pack(mask.reshape(-1)).tobytes())
-    return hasher.hexdigest()
-
-
-def encode(content: Content) -> bytes:
-    """Bytes of a member file; equal content gives equal bytes."""
-    tensors: dict[str, np.ndarray] = {}
-    layers = []
-    for name, mask in content.masks.items():
-        used, frame = codec.encode_mask(mask.reshape(-1))
-        tensors[f"mask/{name}"] = np.frombuffer(frame, dtype=np.uint8)
-        entry: dict[str, Any] = {
-            "name": name,
-            "shape": list(mask.shape),
-            "kept": int(mask.sum()),
-            "codec": used,
-            "gain": content.gains.get(name),
-            "origin": None,
-        }
-        if name in content.origins:
-            width, frame = codec.encode_origin(content.origins[name])
-            tensors[f"origin/{name}"] = np.frombuffer(frame, dtype=np.uint8)
-            entry["origin"] = {"kind": content.origin_kind, "width": width}
-        if name in content.scores:
-            tensors[f"score/{name}"] = content.scores[name].astype("<f4", copy=False)
-        layers.append(entry)
-    classes = content.probability.shape[1] if content.probability.ndim == 2 else 0
-    tensors["prediction/class"] = content.prediction.astype("u1" if classes <= 256 else "<u2")
-    tensors["prediction/probability"] = content.probability.astype("<f2", copy=False)
-    recipe = content.recipe
-    document = {
-        **content.facts,
-        "format": FORMAT,
-        "digest": member_digest(content.base, content.masks),
-        "base": {
-            "seed": recipe.seed,
-            "level": recipe.level,
-            "refresh_level": recipe.refresh_level,
-            "init": recipe.init,
-            "factor": recipe.factor,
-        },
-        "layers": layers,
-        "tensors": container.describe(tensors),
-    }
-    return container.encode(document, tensors)
-
-
-def write(path: Path, content: Content) -> None:
+def write(path: Path, content: encoding.Content) -> None:
     """Write a member file atomically.
 
     Raises:
-        ArchiveError: The file system refuses.
+        ArchiveError: The file system refuses, or something in `content` cannot be stored.
     """
-    files.write_atomic(path, encode(content))
+    files.write_atomic(path, encoding.encode(content))
 
 
 def base_weights(
@@ -160,7 +72,8 @@ class Member:
             self.layers = [description.read_layer(entry) for entry in self.facts["layers"]]
             self.recipe = description.read_recipe(self.facts["base"])
             self.id = member_id(self.facts["population"], self.facts["index"])
-            description.check_tensors(self.layers, self.facts["tensors"])
+            self._snapshots = description.read_snapshots(self.facts, self.layers)
+            description.check_tensors(self.layers, self._snapshots, self.facts["tensors"])
         except (KeyError, TypeError, ValueError) as error:
             raise ArchiveError(f"{path}: incomplete description ({type(error).__name__}: {error})") from error
         self._by_name = {layer.name: layer for layer in self.layers}
@@ -181,12 +94,14 @@ class Member:
         Raises:
             ArchiveError: The member has no such layer, or its mask is damaged.
         """
-        layer = self.layer(name)
-        frame = self._reader.tensor(f"mask/{name}").tobytes()
+        return self._decoded(f"mask/{name}", self.layer(name))
+
+    def _decoded(self, tensor: str, layer: Layer) -> UInt8[np.ndarray, " bytes"]:
+        frame = self._reader.tensor(tensor).tobytes()
         try:
             return codec.decode_mask(layer.codec, frame, layer.size, layer.kept)
         except ArchiveError as error:
-            raise ArchiveError(f"{self.path}: layer {name!r}: {error}") from error
+            raise ArchiveError(f"{self.path}: tensor {tensor!r}: {error}") from error
 
     def mask(self) -> dict[str, Bool[np.ndarray, "*shape"]]:
         """Layer name → boolean mask of the weight's shape, in forward order."""
@@ -194,6 +109,37 @@ class Member:
             layer.name: bits.unpack(self.packed(layer.name), layer.size).reshape(layer.shape)
             for layer in self.layers
         }
+
+    @property
+    def snapshots(self) -> list[int]:
+        """Epochs done when a snapshot of the mask was taken, ascending; empty when none were kept."""
+        return list(self._snapshots)
+
+    def packed_snapshot(self, epoch: int, name: str) -> UInt8[np.ndarray, " bytes"]:
+        """Packed mask of one layer when `epoch` epochs were done; nothing else is touched.
+
+        Raises:
+            ArchiveError: The member has no snapshot at that epoch or no such layer, or it is damaged.
+        """
+        layers = self._snapshot_layers(epoch)
+        return self._decoded(f"snapshot/{epoch}/{name}", layers[self.layer(name).name])
+
+    def snapshot(self, epoch: int) -> dict[str, Bool[np.ndarray, "*shape"]]:
+        """Layer name → boolean mask when `epoch` epochs were done, in forward order.
+
+        Raises:
+            ArchiveError: The member has no snapshot at that epoch, or it is damaged.
+        """
+        return {
+            layer.name: bits.unpack(self.packed_snapshot(epoch, layer.name), layer.size).reshape(layer.shape)
+            for layer in self._snapshot_layers(epoch).values()
+        }
+
+    def _snapshot_layers(self, epoch: int) -> dict[str, Layer]:
+        if epoch not in self._snapshots:
+            known = ", ".join(map(str, self._snapshots)) or "none"
+            raise ArchiveError(f"{self.path} has no snapshot at epoch {epoch}; snapshots at epochs: {known}")
+        return self._snapshots[epoch]
 
     def scores(self) -> dict[str, Float32[np.ndarray, "*shape"]]:
         """Layer name → final scores; empty when the study did not keep them."""
@@ -203,6 +149,23 @@ class Member:
             for layer in self.layers
             if f"score/{layer.name}" in names
         }
+
+    def buffers(self) -> dict[str, Float32[np.ndarray, "..."]]:
+        """Full name → stored buffer, such as a running statistic of batch norm; by name."""
+        return self._named("buffer/")
+
+    def parameters(self) -> dict[str, Float32[np.ndarray, "..."]]:
+        """Full name → stored parameter that is not masked; by name.
+
+        Trained weights of masked layers are base weights: see `weights`.
+        """
+        return self._named("parameter/")
+
+    def _named(self, kind: str) -> dict[str, Float32[np.ndarray, "..."]]:
+        """Stored tensors of one kind, but for base weights, as arrays of their own."""
+        base = {description.trained_tensor(layer.name) for layer in self.layers}
+        names = sorted(name for name in self._reader.names() if name.startswith(kind) and name not in base)
+        return {name.removeprefix(kind): self._reader.tensor(name).copy() for name in names}
 
     def weights(self, *, verify: bool = True) -> dict[str, Float32[np.ndarray, "*shape"]]:
         """Layer name → float32 base weights as they were at the end of training.
@@ -214,17 +177,33 @@ class Member:
             ArchiveError: The digest differs.
         """
         base = {layer.name: self._base(layer).reshape(layer.shape) for layer in self.layers}
-        if verify and member_digest(base, self.mask()) != self.facts.get("digest"):
+        if verify and encoding.member_digest(base, self.mask()) != self.facts.get("digest"):
             raise ArchiveError(f"{self.path}: rebuilt weights and mask do not have the stored digest")
         return base
+
+    def origins(self) -> dict[str, Integer[np.ndarray, " size"]]:
+        """Layer name → where each changed base weight came from (see `Layer.origin`), flat; {} when none did.
+
+        Raises:
+            ArchiveError: An origin is damaged.
+        """
+        changed = [o for o in self.layers if o.origin is not None and o.origin != description.TRAINED]
+        return {layer.name: self._origin(layer) for layer in changed}
+
+    def _origin(self, layer: Layer) -> Integer[np.ndarray, " size"]:
+        frame = self._reader.tensor(f"origin/{layer.name}").tobytes()
+        try:
+            return codec.decode_origin(frame, layer.size, layer.origin_width)
+        except ArchiveError as error:
+            raise ArchiveError(f"{self.path}: layer {layer.name!r}: {error}") from error
 
     def _base(self, layer: Layer) -> Float32[np.ndarray, " size"]:
         if layer.origin is None:
             return self.recipe.initial(layer)
-        frame = self._reader.tensor(f"origin/{layer.name}").tobytes()
+        if layer.origin == description.TRAINED:
+            return self._reader.tensor(description.trained_tensor(layer.name)).reshape(-1).copy()
         try:
-            origin = codec.decode_origin(frame, layer.size, layer.origin_width)
-            return base_weights(self.recipe, layer, origin)
+            return base_weights(self.recipe, layer, self._origin(layer))
         except ArchiveError as error:
             raise ArchiveError(f"{self.path}: layer {layer.name!r}: {error}") from error
 
@@ -244,4 +223,6 @@ class Member:
         """
         for name in self._reader.names():
             self._reader.tensor(name)
+        for epoch in self.snapshots:
+            self.snapshot(epoch)
         self.weights()

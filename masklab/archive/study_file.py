@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from masklab.archive import files
-from masklab.archive.member import FORMAT
+from masklab.archive.encoding import FORMAT
 from masklab.errors import ArchiveError
 
 STUDY = "study.json"
@@ -44,13 +44,16 @@ def digest(document: Any) -> str:
 def recipe(study: Mapping[str, Any]) -> dict[str, Any]:
     """What the recipe digest covers: everything that shapes the masks of every population.
 
+    The network, training and seeds are covered whole, whatever is in them; of the data, its content and how
+    much of it is held out.
+
     Args:
         study: A resolved study, as stored.
     """
     return {
         "format": FORMAT,
         "data": {key: study["data"][key] for key in ("digest", "validation_fraction")},
-        "network": {key: study["network"][key] for key in ("name", "width", "activation", "layers")},
+        "network": study["network"],
         "training": study["training"],
         "seeds": study["seeds"],
     }
@@ -73,6 +76,8 @@ def read_study(directory: Path) -> dict[str, Any]:
     populations = study["populations"]
     if not isinstance(populations, list) or not all(map(_is_population, populations)):
         raise ArchiveError(f"{directory / STUDY}: 'populations' lacks a name, members or a digest")
+    for population in populations:
+        _check_flags(population, directory / STUDY)
     files.require(study, _STUDY_FIELDS, directory / STUDY)
     if recipe_digest(study) != study["recipe_digest"]:
         raise ArchiveError(
@@ -90,3 +95,12 @@ def _is_population(entry: Any) -> bool:
         and type(entry.get("members")) is int
         and isinstance(entry.get("digest"), str)
     )
+
+
+def _check_flags(population: Mapping[str, Any], where: Path) -> None:
+    for flag in ("trained", "compared"):
+        if not isinstance(population.get(flag, True), bool):
+            raise ArchiveError(
+                f"{where}: field {flag!r} of population {population['name']!r} is {population[flag]!r}; "
+                "allowed: true, false"
+            )

@@ -1,6 +1,11 @@
 """Data sets: images as uint8 arrays in memory. The folder is the registry.
 
-A source file offers `load(path) -> Data`; its name with `-` for `_` is the data set's name.
+A source file offers `load(name, path, download) -> Data`, and optionally
+
+* `NAMES`: the data sets that it reads; without it, one data set, the file's name with `-` for `_`;
+* `DOWNLOADS = True`: it can fetch its files; a source without it is never asked to.
+
+`path` arrives expanded, or as None. Sources import heavy libraries inside their functions.
 """
 
 import hashlib
@@ -12,20 +17,26 @@ from pathlib import Path
 from types import ModuleType
 
 from masklab.data.dataset import Data, stratified
-from masklab.errors import ConfigError, unknown
+from masklab.errors import ConfigError, DataError, unknown
 
 __all__ = ["Data", "content_digest", "load", "names", "stratified"]
 
-_HELPERS = ("dataset",)
+_HELPERS = ("augmentations", "dataset", "image_cache", "locations", "npz")
 
 
 @cache
 def _sources() -> Mapping[str, ModuleType]:
-    return {
-        entry.name.replace("_", "-"): importlib.import_module(f"{__name__}.{entry.name}")
-        for entry in pkgutil.iter_modules(__path__)
-        if entry.name not in _HELPERS
-    }
+    found = {}
+    for entry in pkgutil.iter_modules(__path__):
+        if entry.name not in _HELPERS:
+            module = importlib.import_module(f"{__name__}.{entry.name}")
+            for name in getattr(module, "NAMES", (entry.name.replace("_", "-"),)):
+                found[name] = module
+    return dict(sorted(found.items()))
+
+
+def _downloads(source: ModuleType) -> bool:
+    return getattr(source, "DOWNLOADS", False)
 
 
 def names() -> list[str]:
@@ -33,20 +44,37 @@ def names() -> list[str]:
     return list(_sources())
 
 
-def load(name: str, path: str | None = None) -> Data:
+def load(name: str, path: str | None = None, download: bool = False) -> Data:
     """A data set, whole, in memory.
 
     Args:
         name: A data set's name.
         path: Where it lies, for sources that read files.
+        download: Fetch files that are missing, for sources that can; otherwise nothing uses the network.
 
     Raises:
-        ConfigError: No such data set, or a path where none belongs or none where one does.
-        DataError: Files are missing, unreadable or not a data set.
+        ConfigError: No such data set, a path where none belongs or none where one does, or a download
+            of what cannot be downloaded.
+        DataError: Files are missing, unreadable or not a data set, or the download failed.
     """
     if name not in _sources():
         raise ConfigError(unknown("data set", name, _sources()))
-    return _sources()[name].load(Path(path).expanduser() if path is not None else None)
+    source = _sources()[name]
+    if download and not _downloads(source):
+        can = [known for known, module in _sources().items() if _downloads(module)]
+        raise ConfigError(
+            f"data set {name!r} cannot be downloaded (data.download = true); those that can: {', '.join(can)}"
+        )
+    return source.load(name, _expanded(path), download)
+
+
+def _expanded(path: str | None) -> Path | None:
+    if path is None:
+        return None
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise DataError(f"data.path = {path!r} has no home folder to start from ({error})") from error
 
 
 def content_digest(data: Data) -> str:

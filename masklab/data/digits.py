@@ -16,14 +16,20 @@ from masklab.errors import ConfigError
 TEST_IMAGES = 360
 
 
-def load(path: Path | None) -> Data:
+def load(name: str, path: Path | None, download: bool) -> Data:
     """The digits, intensities 0–16.
+
+    Args:
+        name: `"digits"`.
+        path: None.
+        download: False.
 
     Raises:
         ConfigError: A path was given.
     """
+    del download
     if path is not None:
-        raise ConfigError(f"data set 'digits' takes no path, got {str(path)!r}")
+        raise ConfigError(f"data set {name!r} takes no path, got {str(path)!r}")
     from sklearn import datasets
 
     pixels, target = datasets.load_digits(return_X_y=True)

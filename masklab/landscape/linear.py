@@ -63,7 +63,8 @@ def interpolate(out: Path) -> tuple[list[Row], list[Row]]:
     study = archive.study
     settings = study["analysis"]
     names = [population["name"] for population in study["populations"]]
-    cells = pairing.sample(names, archive.blocks, settings["interpolation_pairs"], study["seeds"]["study"])
+    blocks = {member: archive.blocks[member] for member in archive.compared}
+    cells = pairing.sample(names, blocks, settings["interpolation_pairs"], study["seeds"]["study"])
     if not cells:
         return [], []
     grid = np.linspace(0.0, 1.0, settings["interpolation_points"])
@@ -91,11 +92,11 @@ class _Walker:
         self.grid = torch.from_numpy(grid).float()
         self.network = cohort.build_network(study)
         weights = sum(layer["size"] for layer in study["network"]["layers"])
-        self.engine: choice.Engine = choice.engine(study, "cpu")
+        self.engine: choice.Engine = choice.expected(study, "cpu")
         at_once = min(_NETWORKS_AT_ONCE, _WEIGHTS_AT_ONCE // weights)
         self.pairs_at_once = max(1, at_once // len(grid))
         self.images_at_once = max(32, _FORWARD_AT_ONCE // (self.pairs_at_once * len(grid)))
-        self.weights = lru_cache(maxsize=64)(lambda member: rebuild.member_weights(archive.member(member)))
+        self.state = lru_cache(maxsize=64)(lambda member: rebuild.stored_state(archive.member(member)))
 
     def walk(self, pairs: list[tuple[str, str]]) -> Iterator[Float64[np.ndarray, "2 points"]]:
         """Accuracy and loss (nats) at every point of each path."""
@@ -105,8 +106,11 @@ class _Walker:
             yield from measured.reshape(2, len(some), len(self.grid)).transpose(1, 0, 2)
 
     def _points(self, pairs: list[tuple[str, str]]) -> dict[str, Tensor]:
-        """Layer name → effective weights [pairs·points, *weight]; the ends are the members' own, exactly."""
-        ends = [(self.weights(a), self.weights(b)) for a, b in pairs]
+        """State name → values [pairs·points, …]; the ends are the members' own, exactly.
+
+        Running statistics of batch normalisation are interpolated like everything else.
+        """
+        ends = [(self.state(a), self.state(b)) for a, b in pairs]
         stacked = {}
         for name in ends[0][0]:
             first = torch.stack([a[name] for a, _ in ends])[:, None]
@@ -122,7 +126,7 @@ class _Walker:
             for images, labels in zip(
                 self.images.split(self.images_at_once), self.labels.split(self.images_at_once), strict=True
             ):
-                logits = engines.logits(self.engine, self.network, weights, images)
+                logits = engines.logits(self.engine, self.network, engines.Tensors(weights), images)
                 right += (logits.argmax(2) == labels).sum(1)
                 loss += engines.member_losses(logits, labels.expand(number, -1)) * len(labels)
         return torch.stack([right, loss]).numpy() / len(self.labels)

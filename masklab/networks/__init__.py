@@ -1,39 +1,43 @@
-"""Networks: plain modules, described without torch. The folder is the registry.
+"""Networks: plain modules, the builtin ones described without torch. The folder is the registry.
 
-A family file offers `NAMES`, `layers(name, input_shape, classes, width)` (no torch needed) and
-`build(name, input_shape, classes, width, activation)`.
+A family file offers `NAMES`, `describe(settings, input_shape, classes)` (no torch; every layer masked) and
+`build(settings, input_shape, classes)`. Networks from elsewhere are in `external`, modules that torch lacks
+in `modules`.
 """
 
 import importlib
 import math
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
+import numpy as np
+
 from masklab.errors import ConfigError, unknown
+from masklab.networks import description, external
 from masklab.networks.activations import ACTIVATIONS
+from masklab.networks.description import Description, InputShape, LayerShape, Parameter, Settings
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["ACTIVATIONS", "LayerShape", "build", "layers", "names", "skeleton"]
+__all__ = [
+    "ACTIVATIONS",
+    "BATCHNORMS",
+    "Description",
+    "LayerShape",
+    "Parameter",
+    "Settings",
+    "check",
+    "constructed",
+    "describe",
+    "names",
+    "skeleton",
+]
 
-InputShape = tuple[int, int, int]
-
-
-@dataclass(frozen=True)
-class LayerShape:
-    """Name and weight shape (outputs first) of a layer."""
-
-    name: str
-    shape: tuple[int, ...]
-
-    @property
-    def size(self) -> int:
-        """Number of weights."""
-        return math.prod(self.shape)
+BATCHNORMS = ("frozen", "learned")
+"""What may happen to scale and shift of batch norms."""
 
 
 @runtime_checkable
@@ -42,16 +46,12 @@ class Family(Protocol):
 
     NAMES: tuple[str, ...]
 
-    def layers(
-        self, name: str, input_shape: InputShape, classes: int, width: float
-    ) -> list[tuple[str, tuple[int, ...]]]:
-        """Layers in forward order; ConfigError when the input does not survive the network."""
+    def describe(self, settings: Settings, input_shape: InputShape, classes: int) -> Description:
+        """The network with every layer masked; ConfigError when the input does not survive it."""
         ...
 
-    def build(
-        self, name: str, input_shape: InputShape, classes: int, width: float, activation: str
-    ) -> "nn.Module":
-        """The network."""
+    def build(self, settings: Settings, input_shape: InputShape, classes: int) -> "nn.Module":
+        """The network, on whatever device is the default."""
         ...
 
 
@@ -59,6 +59,8 @@ class Family(Protocol):
 def _families() -> Mapping[str, Family]:
     found = {}
     for entry in pkgutil.iter_modules(__path__):
+        if entry.ispkg:
+            continue
         module = importlib.import_module(f"{__name__}.{entry.name}")
         for name in getattr(module, "NAMES", ()):
             found[name] = cast(Family, module)
@@ -66,55 +68,120 @@ def _families() -> Mapping[str, Family]:
 
 
 def names() -> list[str]:
-    """Every network name."""
+    """Every builtin network's name."""
     return list(_families())
 
 
-def _family(name: str) -> Family:
-    if name not in _families():
-        raise ConfigError(unknown("network", name, _families()))
-    return _families()[name]
+def check(settings: Settings) -> None:
+    """Check what can be checked without data and without torch.
+
+    Raises:
+        ConfigError: `name` is neither builtin nor of the shape of an external network, `activation` or
+            `batchnorm` is unknown, `width` is not above 0, or a field has no effect on this network.
+    """
+    if ":" in settings.name:
+        external.check(settings)
+    elif settings.name not in _families():
+        raise ConfigError(
+            f"network.name: {unknown('network', settings.name, _families())}; or torchvision:<model>, or "
+            "package.module:function"
+        )
+    if settings.activation not in ACTIVATIONS:
+        raise ConfigError(f"network.activation: {unknown('activation', settings.activation, ACTIVATIONS)}")
+    if settings.batchnorm not in BATCHNORMS:
+        raise ConfigError(f"network.batchnorm: {unknown('batchnorm', settings.batchnorm, BATCHNORMS)}")
+    if not (settings.width > 0 and math.isfinite(settings.width)):
+        raise ConfigError(f"network.width must be a number above 0, got {settings.width}")
 
 
-def layers(name: str, input_shape: InputShape, classes: int, width: float) -> list[LayerShape]:
-    """Masked layers of a network in forward order, without torch.
+def describe(settings: Settings, input_shape: InputShape, classes: int) -> Description:
+    """Layers, other parameters and running statistics of a network.
+
+    Builtin networks are described without torch; an external one is built and run once on the CPU.
 
     Args:
-        name: A network's name.
+        settings: The network.
         input_shape: Channels, height, width of an image.
         classes: Number of classes.
-        width: Factor on every channel count and hidden width.
 
     Raises:
-        ConfigError: No such network, a width that leaves a layer empty, or an input that does not
-            survive its pooling.
+        ConfigError: As `check`; a width that leaves a layer empty, an input that does not survive, an
+            external network that cannot be had or masked, batch norm to learn where there is none, or
+            patterns that match no layer or leave none.
     """
-    shapes = [LayerShape(*layer) for layer in _family(name).layers(name, input_shape, classes, width)]
-    if any(layer.size == 0 for layer in shapes):
+    check(settings)
+    family = _families().get(settings.name)
+    if family is None:
+        from masklab.networks.external import inspection
+
+        whole = inspection.describe(settings, input_shape, classes)
+    else:
+        whole = family.describe(settings, input_shape, classes)
+        if any(layer.size == 0 for layer in whole.layers):
+            raise ConfigError(
+                f"network.width {settings.width} leaves a layer of {settings.name} without channels; give a "
+                "larger one"
+            )
+    if settings.batchnorm == "learned" and not any(o.rule.startswith("learned") for o in whole.unmasked):
         raise ConfigError(
-            f"network.width {width} leaves a layer of {name} without channels; give a larger one"
+            f"network.batchnorm = 'learned': {settings.name} has no batch norm with a scale and a shift; "
+            "allowed: frozen"
         )
-    return shapes
+    return description.select(whole, settings)
 
 
-def skeleton(name: str, input_shape: InputShape, classes: int, width: float, activation: str) -> "nn.Module":
-    """The network without memory for weights, which are given to it from outside.
+def skeleton(settings: Settings, input_shape: InputShape, classes: int) -> "nn.Module":
+    """The plain module, in training mode; parameters and running statistics are given to it from outside.
+
+    Builtin networks are on the meta device and hold no values. External ones are on the CPU, with whatever
+    else their constructors make (tables of positions, …) drawn from one seed, the same every time. No norm
+    counts its batches.
+
+    Args:
+        settings: The network.
+        input_shape: Channels, height, width of an image.
+        classes: Number of classes.
 
     Raises:
-        ConfigError: As `build`.
+        ConfigError: As `describe`; what takes a run to know of an external network is not checked again.
     """
     import torch
+    from torch import nn
 
-    with torch.device("meta"):
-        return build(name, input_shape, classes, width, activation)
+    family = _families().get(settings.name)
+    if family is None:
+        check(settings)
+        module = external.build(settings, input_shape, classes, seed=0)
+    else:
+        describe(settings, input_shape, classes)
+        with torch.device("meta"):
+            module = family.build(settings, input_shape, classes)
+    for part in module.modules():
+        if isinstance(part, nn.modules.batchnorm._NormBase):
+            part.num_batches_tracked = None
+    return module.train()
 
 
-def build(name: str, input_shape: InputShape, classes: int, width: float, activation: str) -> "nn.Module":
-    """The network as a plain module without biases, on whatever device is the default.
+def constructed(
+    settings: Settings, input_shape: InputShape, classes: int, seed: int
+) -> dict[str, np.ndarray]:
+    """Values of the parameters that keep what the constructor gives them (rule `constructed`).
+
+    Args:
+        settings: The network.
+        input_shape: Channels, height, width of an image.
+        classes: Number of classes.
+        seed: Seed of torch's generator on the CPU while the network is built; its state outside is kept.
+
+    Returns:
+        Full name → float32 values; empty for builtin networks.
 
     Raises:
-        ConfigError: As `layers`, or an unknown activation.
+        ConfigError: As `check`, or an external network that cannot be had or masked.
     """
-    if activation not in ACTIVATIONS:
-        raise ConfigError(unknown("activation", activation, ACTIVATIONS))
-    return _family(name).build(name, input_shape, classes, width, activation)
+    check(settings)
+    if settings.name in _families():
+        return {}
+    from masklab.networks.external import inspection
+
+    return inspection.constructed(settings, input_shape, classes, seed)

@@ -7,7 +7,8 @@ import math
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from masklab.networks.activations import activation as make_activation
+from masklab.networks import activations
+from masklab.networks.description import Description, InputShape, LayerShape, Settings
 
 if TYPE_CHECKING:
     from torch import nn
@@ -17,32 +18,25 @@ NAMES = ("mlp",)
 _HIDDEN = (300, 100)
 
 
-def layers(
-    name: str,
-    input_shape: tuple[int, int, int],
-    classes: int,
-    width: float,
-) -> list[tuple[str, tuple[int, ...]]]:
+def describe(settings: Settings, input_shape: InputShape, classes: int) -> Description:
     """`fc1 … fc3`, outputs first.
 
     Examples:
-        >>> layers("mlp", (1, 28, 28), 10, 1.0)
-        [('fc1', (300, 784)), ('fc2', (100, 300)), ('fc3', (10, 100))]
+        >>> [layer.shape for layer in describe(Settings("mlp"), (1, 28, 28), 10).layers]
+        [(300, 784), (100, 300), (10, 100)]
     """
-    widths = [math.prod(input_shape), *(int(hidden * width) for hidden in _HIDDEN), classes]
-    return [(f"fc{i + 1}", (widths[i + 1], widths[i])) for i in range(len(widths) - 1)]
+    widths = [math.prod(input_shape), *(int(hidden * settings.width) for hidden in _HIDDEN), classes]
+    return Description([LayerShape(f"fc{i + 1}", (widths[i + 1], widths[i])) for i in range(len(widths) - 1)])
 
 
-def build(
-    name: str, input_shape: tuple[int, int, int], classes: int, width: float, activation: str
-) -> "nn.Module":
+def build(settings: Settings, input_shape: InputShape, classes: int) -> "nn.Module":
     """Flatten, then linear layers with the activation between them, no biases."""
     from torch import nn
 
     modules: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
-    shapes = layers(name, input_shape, classes, width)
-    for position, (layer, (outputs, inputs)) in enumerate(shapes, start=1):
-        modules[layer] = nn.Linear(inputs, outputs, bias=False)
-        if position < len(shapes):
-            modules[f"act{position}"] = make_activation(activation)
+    layers = describe(settings, input_shape, classes).layers
+    for position, layer in enumerate(layers, start=1):
+        modules[layer.name] = nn.Linear(layer.shape[1], layer.shape[0], bias=False)
+        if position < len(layers):
+            modules[f"act{position}"] = activations.activation(settings.activation)
     return nn.Sequential(modules)

@@ -42,8 +42,8 @@ class Refresh(Protocol):
     ORIGIN: str
     Options: type[RefreshOptions]
 
-    def check(self, layers: Sequence[tuple[str, int, int]], options: Any) -> list[str]:
-        """Notes on (name, size, kept) of the layers, or a ConfigError."""
+    def check(self, layers: Sequence[tuple[str, int, int | None]], options: Any) -> list[str]:
+        """Notes on (name, size, kept or None where it is not fixed) of the layers, or a ConfigError."""
         ...
 
     def refresh(
@@ -66,8 +66,13 @@ class Control(Protocol):
 
     Options: type[Options]
 
-    def draw_mask(self, random: np.random.RandomState, size: int, kept: int) -> Any:
-        """Boolean mask of one layer, flat."""
+    TRAINS: bool
+    """Whether the weights themselves are trained, without a mask."""
+    COMPARED: bool
+    """Whether its masks take part in overlaps."""
+
+    def draw_mask(self, random: np.random.RandomState, weight: Any, kept: int, source: Any) -> Any:
+        """Boolean mask of one layer, flat, from its final weights or its source's mask."""
         ...
 
 
@@ -96,12 +101,55 @@ class Pruner:
         """The control's functions, if this is one."""
         return cast(Control, modules("control")[self.control_name]) if self.control_name else None
 
-    def events(self, epochs: int) -> list[int]:
-        """Epochs (from 0) after which the refresh fires; empty without one."""
-        return self.options.events(epochs) if isinstance(self.options, RefreshOptions) else []
+    @property
+    def trains_scores(self) -> bool:
+        """Whether masks are found by training scores, as every gate does."""
+        return self.control is None
 
-    def check(self, layers: Sequence[tuple[str, int, int]]) -> list[str]:
-        """Notes of the refresh on these layers (see `Refresh.check`)."""
+    @property
+    def trains_weights(self) -> bool:
+        """Whether the weights themselves are trained."""
+        return self.control is not None and self.control.TRAINS
+
+    @property
+    def trained(self) -> bool:
+        """Whether anything is trained."""
+        return self.trains_scores or self.trains_weights
+
+    @property
+    def compared(self) -> bool:
+        """Whether its masks take part in overlaps."""
+        return self.control is None or self.control.COMPARED
+
+    @property
+    def source(self) -> str | None:
+        """Name of the population that this one is made from."""
+        return getattr(self.options, "of", None)
+
+    @property
+    def event_unit(self) -> Literal["epoch", "step"]:
+        """What the refresh's events are counted in."""
+        return "step" if getattr(self.options, "period_steps", None) else "epoch"
+
+    def event_epochs(self, epochs: int) -> list[int]:
+        """Epochs (from 0) after which the refresh fires; empty without one."""
+        return self.options.event_epochs(epochs) if isinstance(self.options, RefreshOptions) else []
+
+    def fires_before(self, step: int) -> bool:
+        """Whether the refresh fires before a step (from 0)."""
+        return isinstance(self.options, RefreshOptions) and self.options.fires_before(step)
+
+    def check(self, layers: Sequence[tuple[str, int, int | None]], steps: int) -> list[str]:
+        """Notes of the refresh on these layers (see `Refresh.check`).
+
+        Raises:
+            ConfigError: The refresh does not fit, or would not fire in so many steps.
+        """
+        period = getattr(self.options, "period_steps", None)
+        if period and period > steps:
+            raise ConfigError(
+                f"no {self.refresh_name} event would fire in {steps} steps with period_steps = {period}"
+            )
         return self.refresh.check(layers, self.options) if self.refresh else []
 
 
@@ -159,13 +207,14 @@ def options_type(name: str) -> type[Options]:
     return cast(Control, modules("control")[control]).Options if control else Options
 
 
-def resolve(name: str, given: Mapping[str, Any], epochs: int) -> Pruner:
+def resolve(name: str, given: Mapping[str, Any], epochs: int, source_gate: str | None = None) -> Pruner:
     """Pruner of a name with the options given, defaults filled in.
 
     Args:
         name: `<gate>`, `<gate>+<refresh>` or a control.
         given: Option name → value.
         epochs: Length of the training, for the default period of a refresh.
+        source_gate: Gate of the population that a control is made from.
 
     Raises:
         ConfigError: Unknown pruner or gate, or a period at which no event would fire.
@@ -173,17 +222,20 @@ def resolve(name: str, given: Mapping[str, Any], epochs: int) -> Pruner:
     """
     gate, refresh, control = parse(name)
     options = options_type(name)(**given)
-    if isinstance(options, RefreshOptions):
+    if isinstance(options, RefreshOptions) and options.period_steps is not None:
+        if options.period is not None:
+            raise ConfigError("give period (epochs) or period_steps, not both")
+    elif isinstance(options, RefreshOptions):
         if options.period is None:
             options = options.model_copy(update={"period": default_period(epochs)})
-        if not options.events(epochs):
+        if not options.event_epochs(epochs):
             raise ConfigError(
                 f"no {refresh} event would fire in {epochs} epochs with a period of {options.period} "
                 "(events fire after every period-th epoch, neither the first nor the last)"
             )
-    if control and getattr(options, "gate", None) is None:
+    if control and "gate" in type(options).model_fields and getattr(options, "gate", None) is None:
         options = options.model_copy(update={"gate": _plain_gate()})
-    gate = gate or getattr(options, "gate", "")
+    gate = gate or getattr(options, "gate", None) or source_gate or _plain_gate()
     if gate not in modules("gate"):
         raise ConfigError(unknown("gate", gate, modules("gate")))
     return Pruner(name, gate, refresh, control, options)
@@ -218,7 +270,7 @@ def _description(kind: Kind, name: str) -> Description:
         source,
         {
             field: f"{info.description} (default {info.default})"
-            if info.default is not None
+            if info.default is not None and not info.is_required()
             else str(info.description)
             for field, info in options.model_fields.items()
         },

@@ -23,7 +23,7 @@ WHOLE = "whole"
 
 @dataclass(frozen=True)
 class Distances:
-    """Whole-mask distances of all stored members.
+    """Whole-mask distances of the stored members of all compared populations.
 
     Attributes:
         ids: Member ids, row by row.
@@ -41,7 +41,7 @@ class Analysis:
     Attributes:
         directory: The study's directory.
         results: What `results.json` says.
-        distances: Whole-mask distances, or None when no member is stored.
+        distances: Whole-mask distances, or None when no member is stored that is compared.
     """
 
     directory: Path
@@ -57,6 +57,11 @@ class Analysis:
     def names(self) -> list[str]:
         """Population names in the study's order."""
         return [population.name for population in self.results.populations]
+
+    @cached_property
+    def compared(self) -> list[str]:
+        """Names of the populations that take part in overlaps, in the study's order."""
+        return [population.name for population in self.results.populations if population.compared]
 
     @cached_property
     def blocks(self) -> list[int]:
@@ -108,6 +113,16 @@ class Analysis:
         first, second = sorted((a, b), key=self.names.index)
         return self._paths.get((first, second, block, seed))
 
+    def movement(self, population: str, metric: models.MovementMetric) -> list[models.Movement]:
+        """Whole-mask rows of one population that have a value, by the middle of their epochs."""
+        found = [
+            row
+            for row in self.results.movement
+            if (row.population, row.metric, row.layer) == (population, metric, WHOLE)
+            and row.estimate.value is not None
+        ]
+        return sorted(found, key=lambda row: (row.epoch + row.to, row.epoch))
+
 
 def read(directory: Path) -> Analysis:
     """Read one analysed study.
@@ -125,11 +140,9 @@ def read(directory: Path) -> Analysis:
     results = _parse(path, files.read_json(path))
     known = {population.name for population in results.populations}
     _check_names(path, known, results)
-    if not results.members:
-        return Analysis(directory, results, None)
-    return Analysis(
-        directory, results, _distances(folder / OVERLAP, {member.id for member in results.members})
-    )
+    compared = {population.name for population in results.populations if population.compared}
+    stored = {member.id for member in results.members if member.population in compared}
+    return Analysis(directory, results, _distances(folder / OVERLAP, stored) if stored else None)
 
 
 def distinct(analyses: Sequence[Analysis]) -> list[Analysis]:
@@ -171,11 +184,24 @@ def _check_names(path: Path, known: set[str], results: models.Results) -> None:
         yield from (("accuracy", row.population) for row in results.accuracy)
         yield from (("overlap", name) for row in results.overlap for name in (row.a, row.b))
         yield from (("landscape", name) for row in results.landscape for name in (row.a, row.b))
+        yield from (("movement", row.population) for row in results.movement)
 
     for where, name in named():
         if name not in known:
             raise ArchiveError(
                 f"{path}: {where} names the population {name!r}, which the study does not have"
+            )
+    references = known - {population.name for population in results.populations if population.compared}
+    for row in results.overlap:
+        if not references.isdisjoint((row.a, row.b)):
+            raise ArchiveError(
+                f"{path}: overlap {row.a} – {row.b} compares a population that the study sets outside every "
+                "overlap"
+            )
+    for row in results.movement:
+        if row.to < row.epoch:
+            raise ArchiveError(
+                f"{path}: movement of {row.population} goes back from epoch {row.epoch} to {row.to}"
             )
     for row in results.landscape:
         lengths = {
@@ -204,7 +230,9 @@ def _distances(path: Path, stored: set[str]) -> Distances:
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ArchiveError(f"{path} is damaged: {error}") from error
     if set(ids) != stored or len(ids) != len(stored):
-        raise ArchiveError(f"{path}: its members are not those of {RESULTS}; run `masklab analyze` again")
+        raise ArchiveError(
+            f"{path}: its members are not those of {RESULTS} that are compared; run `masklab analyze` again"
+        )
     if hamming.shape != (len(ids), len(ids)) or not np.isfinite(hamming).all():
         raise ArchiveError(f"{path}: hamming is not a finite {len(ids)} × {len(ids)} matrix")
     return Distances(ids, hamming)

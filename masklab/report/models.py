@@ -2,12 +2,13 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 Block = Literal["within", "across"]
 Seed = Literal["same", "different"]
 OverlapMetric = Literal["hamming", "jaccard", "jaccard_similarity", "chance_corrected"]
 AccuracyMetric = Literal["accuracy", "best_epoch_accuracy", "validation_accuracy"]
+MovementMetric = Literal["flipped_per_epoch", "to_final"]
 
 
 class Record(BaseModel):
@@ -46,7 +47,10 @@ class Span(Record):
 
 
 class Population(Record):
-    """One population as it was planned and stored."""
+    """One population; where results do not say what is `trained`, no control is.
+
+    `kept` is a mean where members differ. Masks of a population that is not `compared` are in no overlap.
+    """
 
     name: str
     pruner: str
@@ -59,10 +63,19 @@ class Population(Record):
     failed: int
     blocks: int
     size: int | None
-    kept: int | None
+    kept: float | None
     options: dict[str, Any]
     overrides: dict[str, Any]
     refresh_events: Span | None
+    trained: bool
+    compared: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_trained(cls, row: Any) -> Any:
+        if isinstance(row, dict) and "trained" not in row:
+            return {**row, "trained": row.get("control") is None}
+        return row
 
 
 class Member(Record):
@@ -146,6 +159,22 @@ class Path(Record):
     split: str
 
 
+class Movement(Record):
+    """How far masks move from the snapshot at `epoch` to the one at `to`, in one layer or in the whole mask.
+
+    Mean over members of a Hamming fraction, or of such a fraction per epoch; epochs count those done.
+    """
+
+    population: str
+    epoch: int
+    to: int
+    layer: str
+    metric: MovementMetric
+    estimate: Estimate
+    chance: float | None
+    members: int
+
+
 class Point(Record):
     """A member's place in an embedding."""
 
@@ -180,13 +209,26 @@ class Layer(Record):
     size: int
 
 
+class Parameter(Record):
+    """A parameter that is not masked; `rule` says what it is instead: zero, one, drawn, constructed, …."""
+
+    name: str
+    shape: list[int]
+    rule: str
+
+
 class Network(Record):
-    """The network that every member masks."""
+    """The network that every member masks; `buffers` are the running statistics of its norms."""
 
     name: str
     width: float | None = None
     activation: str | None = None
+    batchnorm: str | None = None
+    mask_only: list[str] = []
+    mask_except: list[str] = []
     layers: list[Layer]
+    unmasked: list[Parameter] = []
+    buffers: list[Any] = []
 
 
 class Data(Record):
@@ -228,6 +270,7 @@ class Study(Record):
     data: Data
     network: Network
     training: dict[str, Any]
+    plan: dict[str, Any] | None = None
     recipe_digest: str
     populations: list[Planned]
     provenance: Provenance
@@ -246,5 +289,6 @@ class Results(Record):
     accuracy: list[Accuracy]
     overlap: list[Overlap]
     landscape: list[Path]
+    movement: list[Movement] = []
     embeddings: list[Embedding]
     warnings: list[Warn]

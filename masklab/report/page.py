@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from importlib import resources
 
 from masklab import progress
-from masklab.report import load, numbers, style, tables, text
-from masklab.report.figures import ALL, Figure, accuracy
+from masklab.report import below, load, models, numbers, recipe, style, tables, text
+from masklab.report.figures import ALL, OPTIONAL, Figure, accuracy
+
+_PLAN = ("engine", "precision", "device", "threads", "torch")
+"""What the plan of a study says beyond its cohorts."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +24,16 @@ class Section:
         analysis: What is shown.
         question: What was asked.
         summary: Table of pruners, or None when the page has a combined one.
+        flags: Warnings about `fan_scale = reference`, most prominent.
+        replicas: Populations that they concern.
+        warnings: All other warnings.
         figures: Figures by anchor.
+        movement: Table below the figure of that name, or None without snapshots.
         pairs: Table of pairs of populations.
         members: Table of members.
         failures: Table of failed members.
         methods: Paragraphs.
+        unmasked: Table of parameters that are not masked.
         provenance: (label, text) pairs.
     """
 
@@ -33,11 +41,16 @@ class Section:
     analysis: load.Analysis
     question: str
     summary: tables.Table
+    flags: list[models.Warn]
+    replicas: list[str]
+    warnings: list[models.Warn]
     figures: dict[str, Figure]
+    movement: tables.Table | None
     pairs: tables.Table
     members: tables.Table
     failures: tables.Table
     methods: list[str]
+    unmasked: tables.Table
     provenance: list[tuple[str, str]]
 
 
@@ -59,6 +72,7 @@ def render(analyses: Sequence[load.Analysis]) -> str:
         together=tables.summary(analyses, theme, "all-summary") if several else None,
         accuracy=accuracy.draw_together(analyses, theme, "all-accuracy") if several else None,
         references=text.references(analyses),
+        fan_note=recipe.FAN_NOTE,
         created=_moment(max(analysis.results.created for analysis in analyses)),
         css=_asset("style.css"),
         js=script,
@@ -71,16 +85,24 @@ def _asset(name: str) -> str:
 
 
 def _section(key: str, analysis: load.Analysis, theme: style.Theme) -> Section:
+    results = analysis.results
+    moved = any(analysis.results.movement)
+    drawn = {name: draw for name, draw in ALL.items() if moved or name not in OPTIONAL}
     return Section(
         key=key,
         analysis=analysis,
         question=text.question(analysis),
         summary=tables.summary([analysis], theme, f"{key}-summary"),
-        figures={f"{key}-{name}": draw(analysis, theme, f"{key}-{name}") for name, draw in ALL.items()},
+        flags=[warning for warning in results.warnings if warning.code == recipe.REFERENCE_FAN],
+        replicas=recipe.reference_fan(analysis),
+        warnings=[warning for warning in results.warnings if warning.code != recipe.REFERENCE_FAN],
+        figures={f"{key}-{name}": draw(analysis, theme, f"{key}-{name}") for name, draw in drawn.items()},
+        movement=below.movement(analysis, theme, f"{key}-movement-table") if moved else None,
         pairs=tables.pairs(analysis, f"{key}-pairs"),
         members=tables.members(analysis, theme, f"{key}-members"),
         failures=tables.failures(analysis, f"{key}-failures"),
         methods=text.methods(analysis),
+        unmasked=below.unmasked(analysis.study, f"{key}-unmasked"),
         provenance=provenance(analysis),
     )
 
@@ -94,10 +116,12 @@ def provenance(analysis: load.Analysis) -> list[tuple[str, str]]:
     times = {stage: seconds for stage, seconds in (facts.wall_s or {}).items() if seconds is not None}
     digests = "; ".join(f"{population.name} {population.digest}" for population in study.populations)
     options = "; ".join(
-        f"{population.name} ({numbers.plain(population.options)})"
+        f"{population.name} ({given})"
         for population in analysis.results.populations
-        if population.options
+        if (given := recipe.options(population))
     )
+    plan = study.plan or {}
+    planned = "; ".join(f"{key} {numbers.plain(plan[key])}" for key in _PLAN if plan.get(key) is not None)
     return [
         ("command", numbers.plain(facts.command)),
         (
@@ -114,6 +138,7 @@ def provenance(analysis: load.Analysis) -> list[tuple[str, str]]:
             "; ".join(f"{name} {numbers.plain(version)}" for name, version in facts.versions.items()),
         ),
         ("hardware", "; ".join(f"{name} {numbers.plain(part)}" for name, part in facts.hardware.items())),
+        *([("plan", planned)] if planned else []),
         ("git commit", commit if git else numbers.UNDEFINED),
         ("seeds", "; ".join(f"{source} {numbers.plain(seed)}" for source, seed in study.seeds.items())),
         ("options", options or numbers.UNDEFINED),

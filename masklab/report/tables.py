@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from masklab.report import load, models, numbers, style
+from masklab.report import load, models, numbers, recipe, style
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _population(analysis: load.Analysis, population: models.Population, theme: s
     missing = population.members - population.stored - population.failed
     return [
         Cell(name, name, colour=theme.colours[name]),
-        Cell(population.pruner, population.pruner),
+        Cell(population.pruner, population.pruner, _marks(analysis, population)),
         _density(population.density),
         Cell(
             f"{population.stored}",
@@ -100,20 +100,34 @@ def _population(analysis: load.Analysis, population: models.Population, theme: s
         _accuracy(analysis.accuracy(name)),
         _best_epoch(analysis, population),
         _with_pairs(
-            _estimate(similarity.estimate if similarity else None, _no_pairs(population), 1.0, 4), similarity
+            estimate(similarity.estimate if similarity else None, _no_pairs(population), 1.0, 4), similarity
         ),
         Cell(numbers.UNDEFINED if chance is None else numbers.fixed(chance, 4), chance),
-        _estimate(corrected.estimate if corrected else None, _no_pairs(population), 1.0, 4),
+        estimate(corrected.estimate if corrected else None, _no_pairs(population), 1.0, 4),
         _barrier(path),
         _events(population),
     ]
 
 
+def _marks(analysis: load.Analysis, population: models.Population) -> str:
+    """What a reader must know of a population before comparing its row with another."""
+    outside = "" if population.compared else ", outside every overlap"
+    replication = "fan_scale = reference, replication only"
+    return "; ".join(
+        part
+        for part in (
+            f"{recipe.mark(population)}{outside}",
+            replication if population.name in recipe.reference_fan(analysis) else "",
+        )
+        if part
+    )
+
+
 def _barrier(path: models.Path | None) -> Cell:
     """Mean barrier in points, its interval, and on how many of the pairs it was measured."""
     if path is None:
-        return _estimate(None, "not measured", 100.0, 2)
-    cell = _estimate(path.barrier.entezari_error, "not measured", 100.0, 2)
+        return estimate(None, "not measured", 100.0, 2)
+    cell = estimate(path.barrier.entezari_error, "not measured", 100.0, 2)
     sampled = f"{path.pairs} of {path.of_pairs} pairs" if path.of_pairs else numbers.count(path.pairs, "pair")
     return replace(cell, count=sampled)
 
@@ -131,32 +145,41 @@ def _density(density: float) -> Cell:
 
 
 def _no_pairs(population: models.Population) -> str:
+    if not population.compared:
+        return "outside every overlap"
     return "fewer than two members" if population.stored < 2 else "no two members share base weights"
 
 
 def _best_epoch(analysis: load.Analysis, population: models.Population) -> Cell:
     cell = _accuracy(analysis.accuracy(population.name, "best_epoch_accuracy"))
-    return replace(cell, detail="untrained") if population.control and cell.value is None else cell
+    return replace(cell, detail="untrained") if not population.trained and cell.value is None else cell
 
 
 def _accuracy(row: models.Accuracy | None) -> Cell:
     """Mean ± standard deviation in percent, with the interval of the mean."""
     if row is None:
         return Cell(numbers.UNDEFINED, None, "not recorded")
-    cell = _estimate(row.estimate, "undefined", 100.0, 2)
+    cell = estimate(row.estimate, "undefined", 100.0, 2)
     if row.estimate.value is None or row.sd is None:
         return cell
     return Cell(f"{cell.text} ± {numbers.percent(row.sd)}", cell.value, cell.detail)
 
 
-def _estimate(estimate: models.Estimate | None, otherwise: str, scale: float, digits: int) -> Cell:
-    """A value with its interval, or a dash with the reason."""
-    if estimate is None:
+def estimate(found: models.Estimate | None, otherwise: str, scale: float, digits: int) -> Cell:
+    """A value with its interval, or a dash with the reason.
+
+    Args:
+        found: The estimate, if there is one.
+        otherwise: Reason why there is none.
+        scale: Factor on everything: 100 for percent and points.
+        digits: Decimals.
+    """
+    if found is None:
         return Cell(numbers.UNDEFINED, None, otherwise)
-    if estimate.value is None:
-        return Cell(numbers.UNDEFINED, None, estimate.why or "undefined")
-    detail = numbers.interval(estimate, scale, digits) or estimate.why or "no interval"
-    return Cell(numbers.fixed(scale * estimate.value, digits), scale * estimate.value, detail)
+    if found.value is None:
+        return Cell(numbers.UNDEFINED, None, found.why or "undefined")
+    detail = numbers.interval(found, scale, digits) or found.why or "no interval"
+    return Cell(numbers.fixed(scale * found.value, digits), scale * found.value, detail)
 
 
 def _events(population: models.Population) -> Cell:
@@ -195,9 +218,9 @@ def pairs(analysis: load.Analysis, key: str) -> Table:
                 Cell(blocks, blocks),
                 Cell(row.seed, row.seed),
                 Cell(f"{row.pairs:,}", row.pairs),
-                _estimate(similarity.estimate if similarity else None, "not computed", 1.0, 4),
+                estimate(similarity.estimate if similarity else None, "not computed", 1.0, 4),
                 Cell(numbers.UNDEFINED if chance is None else numbers.fixed(chance, 4), chance),
-                _estimate(row.estimate, "not computed", 1.0, 4),
+                estimate(row.estimate, "not computed", 1.0, 4),
                 _barrier(path),
             ]
         )
@@ -216,9 +239,15 @@ def members(analysis: load.Analysis, theme: style.Theme, key: str) -> Table:
         Column("refresh events"),
         Column("density kept"),
     )
+    marks = {population.name: recipe.mark(population) for population in analysis.results.populations}
     rows = [
         [
-            Cell(member.id, member.id, colour=theme.colours[member.population]),
+            Cell(
+                member.id,
+                member.id,
+                marks[member.population],
+                colour=theme.colours[member.population],
+            ),
             Cell(f"{member.block}", member.block),
             _share(member.accuracy),
             _share(member.validation_accuracy),

@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 
 from masklab import pruners
 from masklab.errors import MasklabError
-from masklab.report import load, models, numbers
+from masklab.report import load, models, numbers, recipe
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,10 @@ def sampling(analysis: load.Analysis) -> str:
 def question(analysis: load.Analysis) -> str:
     """What was asked, in a paragraph."""
     study, results = analysis.study, analysis.results
-    network = study.network
-    size = sum(layer.size for layer in network.layers)
-    width = "" if network.width is None else f" at width {network.width:g}"
-    activation = f", {network.activation}" if network.activation else ""
+    layers = study.network.layers
+    size = sum(layer.size for layer in layers)
+    unmasked = len(recipe.not_masked(study))
+    besides = f" ({numbers.count(unmasked, 'further tensor')} of weights not masked)" if unmasked else ""
     validation = f", {study.data.validation:,} for validation" if study.data.validation else ""
     stored = sum(population.stored for population in results.populations)
     planned = sum(population.members for population in results.populations)
@@ -82,8 +82,8 @@ def question(analysis: load.Analysis) -> str:
         f"Data {study.data.name}: {numbers.count(study.data.train, 'training image')}{validation}, "
         f"{numbers.count(study.data.test, 'test image')}, "
         f"{numbers.count(len(study.data.classes), 'class', 'classes')}. Network "
-        f"{network.name}{width}{activation}: {numbers.count(len(network.layers), 'masked layer')} with "
-        f"{numbers.count(size, 'weight')}. {numbers.count(len(results.populations), 'population')}, "
+        f"{recipe.network(study)}: {numbers.count(len(layers), 'masked layer')} with "
+        f"{numbers.count(size, 'weight')}{besides}. {numbers.count(len(results.populations), 'population')}, "
         f"{stored:,} of {numbers.count(planned, 'member')} stored, "
         f"{numbers.count(len(analysis.blocks), 'draw')} of base weights{trained}."
     )
@@ -92,9 +92,7 @@ def question(analysis: load.Analysis) -> str:
 def methods(analysis: load.Analysis) -> list[str]:
     """Methods, in paragraphs."""
     study = analysis.study
-    training = "; ".join(
-        f"{key.replace('_', ' ')} {numbers.plain(value)}" for key, value in study.training.items()
-    )
+    training = recipe.training(study.training)
     seeds = "; ".join(f"{key} {numbers.plain(value)}" for key, value in study.seeds.items())
     overrides = [
         f"{population.name} ({numbers.plain(population.overrides)})"
@@ -108,7 +106,8 @@ def methods(analysis: load.Analysis) -> list[str]:
     )
     paragraphs = [
         "Base weights are drawn at random and never trained; only masks are learned (a refresh replaces "
-        "some base weights between epochs). Density is the fraction of weights kept. A member is one mask "
+        f"some base weights between epochs or steps{_controls(analysis)}). "
+        "Density is the fraction of weights kept. A member is one mask "
         "with its base weights; members of a population differ in their seeds alone, and member i has the "
         "same seeds in every population. Members with the same draw of base weights form a block.",
         f"All populations share one recipe: {training}.{differing} Seeds: {seeds}. The stored mask is that "
@@ -121,6 +120,8 @@ def methods(analysis: load.Analysis) -> list[str]:
         "1 is identical. Two members share base weights when their initial draw is the same (densities scale "
         "it, refreshes then replace parts of it); pairs that do not are counted apart.",
     ]
+    if notes := recipe.network_notes(study):
+        paragraphs.insert(1, " ".join(notes))
     if analysis.results.landscape:
         paragraphs.append(
             "Barrier is Entezari's: along the straight line between the effective weights of two members, "
@@ -129,6 +130,12 @@ def methods(analysis: load.Analysis) -> list[str]:
             f"{span([len(row.points) for row in analysis.results.landscape])} positions."
         )
     return [*paragraphs, *filter(None, [sampling(analysis)])]
+
+
+def _controls(analysis: load.Analysis) -> str:
+    """Controls may do otherwise; what they do stands with their source."""
+    names = [population.name for population in analysis.results.populations if population.control]
+    return f"; what the controls {', '.join(names)} do instead stands in the references" if names else ""
 
 
 def references(analyses: Sequence[load.Analysis]) -> list[Reference]:

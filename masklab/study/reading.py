@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pydantic
 
 from masklab import errors, networks, pruners, weights
+from masklab.data import augmentations
 from masklab.errors import ConfigError
 from masklab.study import problems, tables
 
@@ -101,7 +102,7 @@ def _named(entry: Any, raw: Mapping[str, Any]) -> Any:
     """A population with the defaults that depend on what else stands in the study."""
     if not isinstance(entry, dict):
         return entry
-    filled = dict(entry)
+    filled = {**_inherited(entry, raw), **entry}
     if "name" not in filled and "pruner" in filled and "density" in filled:
         density = filled["density"]
         typed_name = f"{filled['pruner']}-d{getattr(density, 'text', density)}".lower()
@@ -115,17 +116,27 @@ def _named(entry: Any, raw: Mapping[str, Any]) -> Any:
     return filled
 
 
+def _inherited(entry: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What a control need not say: its only density, or density and members of its source."""
+    control = pruners.modules("control").get(str(entry.get("pruner")))
+    if control is not None and hasattr(control, "DENSITY"):
+        return {"density": control.DENSITY}
+    for other in raw["population"] if "of" in entry else ():
+        named = _named(other, raw) if isinstance(other, dict) and "of" not in other else {}
+        if named.get("name") == entry["of"]:
+            return {"members": 8, **{key: named[key] for key in ("density", "members") if key in named}}
+    return {}
+
+
 def _check(study: tables.Study, where: str) -> None:
     """What one field's type cannot say."""
     seen: set[str] = set()
-    if study.network.name not in networks.names():
-        raise ConfigError(
-            f"{where}: network.name: {errors.unknown('network', study.network.name, networks.names())}"
-        )
-    if study.network.activation not in networks.ACTIVATIONS:
-        known = errors.unknown("activation", study.network.activation, networks.ACTIVATIONS)
-        raise ConfigError(f"{where}: network.activation: {known}")
+    try:
+        networks.check(study.network.settings)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
     _check_training(study.training, f"{where}: training")
+    _check_lengths(study, where)
     if study.seeds.crossed and not any(isinstance(level, int) for level in study.seeds.sources().values()):
         raise ConfigError(
             f"{where}: seeds.crossed: no source has a number of draws to cross; give at least one"
@@ -140,6 +151,7 @@ def _check(study: tables.Study, where: str) -> None:
                 f"{place}: members = {population.members}, but the crossed seeds make {study.seeds.product()}"
             )
         _check_training(study.training_of(population), place)
+        _check_control(study, population, place)
         try:
             study.pruner_of(population)
         except pydantic.ValidationError as error:
@@ -150,12 +162,55 @@ def _check(study: tables.Study, where: str) -> None:
             raise ConfigError(f"{place}: {error}") from error
 
 
+def _check_control(study: tables.Study, population: tables.Population, place: str) -> None:
+    """A control's density, and the population that it is made from."""
+    control = pruners.modules("control").get(population.pruner)
+    only = getattr(control, "DENSITY", population.density)
+    if population.density != only:
+        raise ConfigError(
+            f"{place}: density {population.density:g}, but {population.pruner} has only {only:g}"
+        )
+    if "of" not in population.options or control is None:
+        return
+    source = study.source_of(population)
+    if source is None or source is population or "of" in source.options:
+        known = [p.name for p in study.population if "of" not in p.options]
+        raise ConfigError(
+            f"{place}: of: {errors.unknown('population', str(population.options['of']), known)}"
+        )
+    for field in ("density", "members"):
+        mine, theirs = getattr(population, field), getattr(source, field)
+        if mine > theirs or (field == "density" and mine != theirs):
+            raise ConfigError(
+                f"{place}: {field} = {mine:g}, but {source.name!r} has {theirs:g}; leave it out"
+            )
+    if population.overrides:
+        raise ConfigError(f"{place}: {next(iter(population.overrides))}: it has that of {source.name!r}")
+
+
+def _check_lengths(study: tables.Study, where: str) -> None:
+    """Lengths that must fit into the training."""
+    training, snapshots = study.training, study.study.snapshots
+    for field in ("warmup_epochs", "ramp_epochs"):
+        length = getattr(training, field)
+        if length is not None and length >= training.epochs:
+            raise ConfigError(
+                f"{where}: training.{field}: {length}; at most {training.epochs - 1}, epochs − 1"
+            )
+    if sorted(set(snapshots)) != snapshots or (snapshots and snapshots[-1] > training.epochs):
+        raise ConfigError(
+            f"{where}: study.snapshots: {snapshots}; allowed: ascending epochs from 0 to {training.epochs}"
+        )
+
+
 def _check_training(training: tables.Training, place: str) -> None:
     for kind, known in (
+        ("augment", augmentations.NAMES),
         ("weight_init", weights.WEIGHT_INITS),
         ("score_init", weights.SCORE_INITS),
         ("fan_scale", weights.FAN_SCALES),
         ("rank", get_args(tables.Training.model_fields["rank"].annotation)),
+        ("selection", get_args(tables.Training.model_fields["selection"].annotation)),
     ):
         if getattr(training, kind) not in tuple(known):
             raise ConfigError(f"{place}: {errors.unknown(kind, str(getattr(training, kind)), known)}")
@@ -189,7 +244,15 @@ def from_options(
     except ValueError as error:
         raise ConfigError(f"--density: {error}; allowed: a number in (0, 1]") from error
     raw["population"] = [
-        {"pruner": name, "density": density, **shared} for name in pruner_names for density in numbers
+        {"pruner": name, "density": density, **shared}
+        for name in pruner_names
+        for density in _densities(name, numbers)
     ]
     raw["study"] = {"name": f"{raw['data']['name'].partition(':')[0]}-{raw['network'].get('name', 'conv2')}"}
     return build(apply(raw, changes), where="command line")
+
+
+def _densities(pruner: str, asked: list[float]) -> list[float]:
+    """The densities asked for, or the only one that a control has."""
+    only = getattr(pruners.modules("control").get(pruner), "DENSITY", None)
+    return asked if only is None else [only]

@@ -7,7 +7,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from masklab import pruners
+from masklab import networks, pruners
 from masklab.archive import directory
 
 
@@ -19,7 +19,7 @@ def _level(value: Any) -> Any:
 
 Level = Annotated[int | Literal["member"], pydantic.BeforeValidator(_level)]
 SEED_SOURCES = ("weights", "scores", "batches", "augment", "refresh", "mask")
-OVERRIDES = ("weight_init", "fan_scale", "score_init", "rank")
+OVERRIDES = ("weight_init", "fan_scale", "score_init", "rank", "selection")
 
 
 class Section(BaseModel):
@@ -39,6 +39,9 @@ class Head(Section):
     )
     keep_scores: Literal["final", "none"] = Field(
         default="final", description="whether member files hold the final scores"
+    )
+    snapshots: list[Annotated[int, Field(ge=0)]] = Field(
+        default=[], description="epochs after which masks are stored too (0 = before the first step)"
     )
 
 
@@ -95,6 +98,7 @@ class DataSection(Section):
     path: str | None = Field(
         default=None, description="where it lies, for data sets that are read from files"
     )
+    download: bool = Field(default=False, description="whether a data set may be fetched from its source")
     validation_fraction: float = Field(
         default=0.1, ge=0, lt=1, description="share of the training images held out to choose the best epoch"
     )
@@ -108,6 +112,16 @@ class NetworkSection(Section):
         default=1.0, gt=0, le=64, description="factor on every channel count and hidden width"
     )
     activation: str = Field(default="relu", description="activation")
+    batchnorm: Literal["frozen", "learned"] = Field(
+        default="frozen", description="scale and shift of batch normalisation: 1 and 0, or trained"
+    )
+    mask_only: list[str] = Field(default=[], description="name patterns of the layers that are masked")
+    mask_except: list[str] = Field(default=[], description="name patterns of layers that are not masked")
+
+    @property
+    def settings(self) -> networks.Settings:
+        """What the networks package builds from."""
+        return networks.Settings.of(self.model_dump())
 
 
 class Training(Section):
@@ -115,15 +129,16 @@ class Training(Section):
 
     epochs: int = Field(default=20, ge=1, le=100_000, description="passes over the training images")
     batch_size: int = Field(default=128, ge=1, description="images per step")
-    learning_rate: float = Field(
-        default=0.1, gt=0, description="SGD learning rate on the scores at the start"
+    optimizer: Literal["sgd", "adam"] = Field(default="sgd", description="optimiser of the scores")
+    learning_rate: float = Field(default=0.1, gt=0, description="learning rate on the scores at the start")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="SGD momentum, or Adam's first decay rate")
+    weight_decay: float = Field(default=1e-4, ge=0, description="weight decay on the scores")
+    schedule: Literal["cosine", "cosine-step", "constant"] = Field(
+        default="cosine", description="learning rate: cosine per epoch, cosine per step, or constant"
     )
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="SGD momentum")
-    weight_decay: float = Field(default=1e-4, ge=0, description="SGD weight decay on the scores")
-    schedule: Literal["cosine", "constant"] = Field(default="cosine", description="learning rate per epoch")
-    augment: Literal["none", "crop-flip"] = Field(
-        default="none", description="crop after padding by 4 pixels, and horizontal flip"
-    )
+    warmup_epochs: int = Field(default=0, ge=0, description="epochs of linear warm-up before the schedule")
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="share of the label given to all")
+    augment: str = Field(default="none", description="augmentation of the training images")
     weight_init: str = Field(default="kaiming-normal", description="distribution of the base weights")
     fan_scale: str = Field(
         default="kept", description="factor on the fan: kept = the kept fraction, none = 1"
@@ -131,6 +146,14 @@ class Training(Section):
     score_init: str = Field(default="uniform", description="distribution of the initial scores")
     rank: Literal["abs", "signed"] = Field(
         default="abs", description="weights are ranked by |score| or by score"
+    )
+    selection: Literal["layer", "global"] = Field(
+        default="layer", description="every layer keeps its share, or one ranking over the whole network"
+    )
+    ramp_epochs: int | None = Field(
+        default=None,
+        ge=0,
+        description="epochs over which global selection falls from one half to the density",
     )
 
 
@@ -188,9 +211,17 @@ class Study(Section):
     population: list[Population] = Field(min_length=1)
 
     def training_of(self, population: Population) -> Training:
-        """The recipe with a population's overrides."""
-        return self.training.model_copy(update=population.overrides)
+        """The recipe with a population's overrides; a population made from another one has that one's."""
+        source = self.source_of(population)
+        return self.training.model_copy(update=(source or population).overrides)
 
     def pruner_of(self, population: Population) -> pruners.Pruner:
         """A population's pruner, options resolved."""
-        return pruners.resolve(population.pruner, population.options, self.training.epochs)
+        source = self.source_of(population)
+        gate = self.pruner_of(source).gate_name if source else None
+        return pruners.resolve(population.pruner, population.options, self.training.epochs, gate)
+
+    def source_of(self, population: Population) -> Population | None:
+        """The population that a control's `of` names; None where there is none."""
+        wanted = population.options.get("of")
+        return next((other for other in self.population if wanted and other.name == wanted), None)

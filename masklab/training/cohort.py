@@ -1,136 +1,176 @@
-"""The loop: a cohort of members, from initial scores to member files."""
+"""The loop: a cohort of members, from initial scores to final masks."""
 
 import contextlib
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from masklab import networks
-from masklab.training import choice, counts, engines, state
+from masklab import bits, networks, seeds
+from masklab.archive import Member
+from masklab.training import checkpoint, choice, counts, engines, state
+from masklab.training import history as histories
 from masklab.training import images as imaging
 
 _FORWARD_AT_ONCE = 4096
 """Members × images in one evaluation."""
+
+_STATISTICS_BATCHES = 200
+"""Batches from which the running statistics of an untrained control are taken."""
+
+_LOOK_EVERY = 32
+"""Steps between two looks at whether the trained values are finite (the loss is looked at in every step)."""
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 Progress = Callable[[int, int], None]
 """Called with (epochs done, epochs in all)."""
 
 
 @dataclass
-class History:
-    """What happened to each member of a cohort; lists are [members][epochs].
+class Trainer:
+    """A cohort, its images, and the engine that computes.
 
     Attributes:
-        loss: Mean training loss of each epoch, in nats.
-        validation: Validation accuracy after each epoch.
-        best: Epochs done, validation and test accuracy at the first best validation epoch, or None.
-        failures: Position of a failed member → cause and step.
-        events: Epochs done whenever a refresh fired.
+        cohort: The members' tensors.
+        images: The data set on its device.
+        network: The plain network.
+        engine: Which engine computes.
+        precision: `"fp32"` or `"bf16"`, of the forward and backward pass; scores stay float32.
+        snapshots: Epochs done at which masks are kept.
+        taken: Epochs done → packed masks [members, bytes] of every layer.
+        checkpoint: Where to save and find an interrupted training, or None.
+        sources: The members that a control is made from, one per member; else none.
     """
-
-    loss: list[list[float]]
-    validation: list[list[float]]
-    best: list[dict[str, Any] | None]
-    failures: dict[int, dict[str, Any]] = field(default_factory=dict)
-    events: list[int] = field(default_factory=list)
-
-
-_LOSS, _SCORES = 1, 2  # what stopped being finite
-
-
-class _Health:
-    """Which members of a cohort are sound; kept on the device, so that no step waits for a look at it."""
-
-    def __init__(self, members: int, device: torch.device) -> None:
-        self.step = 0
-        self.alive = torch.ones(members, dtype=torch.bool, device=device)
-        self.failed_at = torch.full((members,), -1, device=device)
-        self.cause = torch.zeros(members, dtype=torch.int64, device=device)
-
-    def look(self, sound: Tensor, cause: int) -> None:
-        """Note who failed in this step, and why."""
-        failing = self.alive & ~sound
-        self.failed_at = torch.where(failing, self.step, self.failed_at)
-        self.cause = torch.where(failing, cause, self.cause)
-        self.alive = self.alive & sound
-
-
-@dataclass
-class Trainer:
-    """A cohort, its images, and the engine that computes."""
 
     cohort: state.State
     images: imaging.Images
     network: nn.Module
     engine: choice.Engine
+    precision: choice.Precision = "fp32"
+    snapshots: tuple[int, ...] = ()
+    taken: dict[int, list[np.ndarray]] = field(default_factory=dict)
+    checkpoint: "checkpoint.File | None" = None
+    sources: Sequence[Member] = ()
+    position: "checkpoint.Position" = field(init=False)
+    health: histories.Health = field(init=False)
 
-    def train(self, progress: Progress) -> History:
+    def __post_init__(self) -> None:
+        self.position = checkpoint.Position(histories.History.of(len(self.cohort.levels)))
+        self.health = histories.Health(len(self.cohort.levels), self.images.mean.device)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the forward and backward pass."""
+        return DTYPES[self.precision]
+
+    def train(self, progress: Progress) -> histories.History:
         """Train to the end; controls without training return at once.
 
         A member whose loss or scores stop being finite is frozen and recorded; the others go on.
         """
         members = len(self.cohort.levels)
-        history = History([[] for _ in range(members)], [[] for _ in range(members)], [None] * members)
-        if self.cohort.pruner.control:
-            return history
-        epochs = self.cohort.training.epochs
-        due = set(self.cohort.pruner.events(epochs))
-        health = _Health(members, self.images.mean.device)
-        for epoch in range(epochs):
-            self._record(history, self._epoch(epoch, health), health)
+        if not self.cohort.pruner.trained:
+            if self.cohort.surroundings.buffers:
+                self._estimate_statistics()
+            return self.position.history
+        self.position.total = torch.zeros(members, device=self.images.mean.device)
+        if self.checkpoint is not None:
+            self.checkpoint.load(self)
+        random = _uses_random_layers(self.network)
+        with torch.random.fork_rng(enabled=random):
+            self._run(progress, random)
+        return self.position.history
+
+    def _run(self, progress: Progress, random: bool) -> None:
+        at, epochs = self.position, self.cohort.training.epochs
+        due = set(self.cohort.pruner.event_epochs(epochs))
+        if at.epoch == 0 and at.step == 0:
+            self.cohort.begin_epoch(0)
+            self._snapshot(0)
+        while at.epoch < epochs and len(at.history.failures) < len(self.cohort.levels):
+            self.cohort.begin_epoch(at.epoch)
+            self._epoch(random)
+            self._record(at.total / len(self.images.train[1]))
             if self.images.validation[1].numel():
-                self._validate(history, epoch)
-            if epoch in due:
-                history.events.append(epoch + 1)
-                self.cohort.refresh(event=len(history.events))
-            progress(epoch + 1, epochs)
-            if len(history.failures) == members:
-                break
-        return history
+                self._validate(at.epoch)
+            self._snapshot(at.epoch + 1)
+            if at.epoch in due:
+                at.history.events.append(at.epoch + 1)
+                self.cohort.refresh(event=len(at.history.events))
+            at.epoch, at.step, at.total = at.epoch + 1, 0, torch.zeros_like(at.total)
+            progress(at.epoch, epochs)
+            if self.checkpoint is not None and at.epoch < epochs:
+                self.checkpoint.save_when_due(self)
 
-    def _epoch(self, epoch: int, health: "_Health") -> Tensor:
-        """One pass over the training images: mean loss of each member, in nats."""
-        recipe, cohort = self.cohort.training, self.cohort
-        rate = counts.learning_rate(recipe.learning_rate, recipe.schedule, epoch, recipe.epochs)
-        total = torch.zeros(len(cohort.levels), device=health.alive.device)
+    def _epoch(self, random: bool) -> None:
+        """What is left of one pass over the training images."""
+        recipe, cohort, at, health = self.cohort.training, self.cohort, self.position, self.health
+        steps = counts.steps_per_epoch(len(self.images.train[1]), recipe.batch_size)
         batches = imaging.epoch_batches(
-            self.images, cohort.seed, cohort.levels, epoch, recipe.batch_size, recipe.augment
+            self.images,
+            cohort.seed,
+            cohort.levels,
+            at.epoch,
+            recipe.batch_size,
+            recipe.augment,
+            dtype=self.dtype,
+            start=at.step,
         )
+        draws = self._random_seeds(at.epoch) if random else None
         for images, labels in batches:
-            effective = {layer.layer.name: weight for layer, weight in cohort.effective()}
-            losses, gradients = engines.gradients(self.engine, self.network, effective, images, labels)
-            health.look(torch.isfinite(losses), _LOSS)
-            sound = cohort.step(gradients, health.alive[:, None], rate)
-            health.look(sound, _SCORES)
+            if cohort.pruner.fires_before(health.step):
+                at.history.events.append(health.step)
+                cohort.refresh(event=len(at.history.events))
+            before = None if draws is None else (lambda member: _seed(draws[member] + at.step, images.device))  # noqa: B023
+            tensors = cohort.training_tensors(self.dtype)
+            losses, gradients = engines.gradients(
+                self.engine, self.network, tensors, images, labels, recipe.label_smoothing, before
+            )
+            health.look(cohort.emptied == state.NOT_EMPTY, histories.EMPTY)
+            health.look(torch.isfinite(losses), histories.LOSS)
+            cohort.step(gradients, health.alive, self._rate(at.epoch + at.step / steps), health.step)
+            at.step += 1
+            if health.step % _LOOK_EVERY == 0 or at.step == steps:
+                health.look(cohort.finite(), histories.SCORES)
             health.step += 1
-            total += losses * labels.shape[1]
-        return total / len(self.images.train[1])
+            at.total += losses * labels.shape[1]
+            if self.checkpoint is not None and at.step < steps:
+                self.checkpoint.save_when_due(self)
 
-    def _record(self, history: History, losses: Tensor, health: "_Health") -> None:
+    def _rate(self, epochs_done: float) -> float:
+        recipe = self.cohort.training
+        top = getattr(self.cohort.pruner.options, "learning_rate", recipe.learning_rate)
+        return counts.learning_rate(top, recipe.schedule, epochs_done, recipe.epochs, recipe.warmup_epochs)
+
+    def _random_seeds(self, epoch: int) -> list[int]:
+        """Where each member's random layers (dropout) begin in an epoch."""
+        return [
+            int(seeds.stream(self.cohort.seed, "augment", level["augment"], "layers", epoch).randint(2**40))
+            for level in self.cohort.levels
+        ]
+
+    def _record(self, losses: Tensor) -> None:
         """Take one epoch's losses down, and failures with them."""
-        steps, causes = health.failed_at.tolist(), health.cause.tolist()
+        history = self.position.history
+        names = [layer.layer.name for layer in self.cohort.layers]
+        found = self.health.failures(names, self.cohort.emptied)
         for member, loss in enumerate(losses.tolist()):
-            if member in history.failures:
-                continue
-            if steps[member] >= 0:
-                cause = "the loss is not finite" if causes[member] == _LOSS else "the scores are not finite"
-                history.failures[member] = {"cause": cause, "step": steps[member]}
+            if member in found:
+                history.failures.setdefault(member, found[member])
+                self.cohort.silence(member)
             else:
                 history.loss[member].append(loss)
-        for member in history.failures:  # frozen: finite again, so that selection stays defined
-            for layer in self.cohort.layers:
-                layer.scores[member] = layer.scores[member].nan_to_num(0.0, 0.0, 0.0)
-                layer.velocity[member] = 0.0
 
-    def _validate(self, history: History, epoch: int) -> None:
+    def _validate(self, epoch: int) -> None:
         """Validation accuracy of each member; test accuracy too where it is the best so far."""
-        accuracies = self.accuracy(*self.images.validation)
-        improved = []
-        for member, accuracy in enumerate(accuracies):
+        history, improved = self.position.history, []
+        for member, accuracy in enumerate(self.accuracy(*self.images.validation)):
             best = history.best[member]
             history.validation[member].append(accuracy)
             if best is None or accuracy > best["validation"]:
@@ -144,25 +184,55 @@ class Trainer:
     def accuracy(self, images: Tensor, labels: Tensor) -> list[float]:
         """Accuracy of each member on images (uint8)."""
         batch = max(32, _FORWARD_AT_ONCE // len(self.cohort.levels))
-        effective = {layer.layer.name: weight for layer, weight in self.cohort.effective()}
         correct = torch.zeros(len(self.cohort.levels), dtype=torch.int64, device=labels.device)
-        with torch.inference_mode():
+        with torch.no_grad():
+            tensors = self.cohort.tensors(self.dtype)
             for pixels, truth in zip(images.split(batch), labels.split(batch), strict=True):
-                normal = imaging.normalise(pixels, self.images.mean, self.images.deviation)
-                outputs = engines.logits(self.engine, self.network, effective, normal)
+                normal = imaging.normalise(pixels, self.images.mean, self.images.deviation).to(self.dtype)
+                outputs = engines.logits(self.engine, self.network, tensors, normal)
                 correct += (outputs.argmax(2) == truth).sum(1)
         return [right / len(labels) for right in correct.tolist()]
 
+    def _snapshot(self, epoch: int) -> None:
+        if epoch in self.snapshots:
+            self.taken[epoch] = [bits.pack(mask.cpu().numpy()) for mask in self.cohort.masks()]
 
-def build_network(record: Mapping[str, Any]) -> nn.Module:
-    """The study's network without memory for weights of its own."""
-    return networks.skeleton(
-        record["network"]["name"],
-        tuple(record["data"]["input_shape"]),
-        len(record["data"]["classes"]),
-        record["network"]["width"],
-        record["network"]["activation"],
+    def _estimate_statistics(self) -> None:
+        """Running statistics of members that are not trained, from the training images."""
+        recipe, cohort = self.cohort.training, self.cohort
+        batches = imaging.epoch_batches(
+            self.images, cohort.seed, cohort.levels, 0, recipe.batch_size, recipe.augment, dtype=self.dtype
+        )
+        with torch.no_grad():
+            tensors = cohort.tensors(self.dtype)
+            for _, (images, _) in zip(range(_STATISTICS_BATCHES), batches, strict=False):
+                engines.logits(self.engine, self.network, tensors, images, training=True)
+
+
+def _uses_random_layers(network: nn.Module) -> bool:
+    """Whether a network may draw random numbers in training: dropout, or code that is not known."""
+    known = ("torch.nn.", "torchvision.", "masklab.")
+    return any(
+        "Drop" in type(module).__name__
+        or "Stochastic" in type(module).__name__
+        or not type(module).__module__.startswith(known)
+        for module in network.modules()
     )
+
+
+def _seed(number: int, device: torch.device) -> None:
+    torch.default_generator.manual_seed(number)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(number)
+
+
+def build_network(record: Mapping[str, Any], device: str = "cpu") -> nn.Module:
+    """The study's network; its parameters are given to it from outside."""
+    shape, classes = tuple(record["data"]["input_shape"]), len(record["data"]["classes"])
+    module = networks.skeleton(networks.Settings.of(record["network"]), shape, classes)
+    if device != "cpu" and not any(values.is_meta for values in module.parameters()):
+        module = module.to(device)
+    return module
 
 
 def file_progress(path: Path) -> Progress:
@@ -171,8 +241,14 @@ def file_progress(path: Path) -> Progress:
     It is for show only: when the file cannot be written (another process tidied up, the disk is full),
     training goes on, and what must be stored reports its own failure.
     """
+    last = 0.0
 
     def report(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < 0.1 and done < total:
+            return
+        last = now
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(f"{done}/{total}")

@@ -7,7 +7,8 @@
 Both give the same numbers up to floating-point order.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float, Integer
@@ -16,68 +17,126 @@ from torch.func import functional_call, vmap
 
 from masklab.training.choice import Engine
 
-Weights = Mapping[str, Tensor]
-"""Layer name → [members, *weight]."""
+Gradients = dict[str, Sequence[Tensor] | Tensor]
+"""Parameter name → gradient of each member: one tensor [members, …], or one tensor per member."""
 
 
-def _parameters(weights: Weights) -> dict[str, Tensor]:
-    return {f"{layer}.weight": weight for layer, weight in weights.items()}
+@dataclass(frozen=True)
+class Tensors:
+    """Everything that a network needs, member axis first, by the names of its state dict.
+
+    Attributes:
+        trained: Parameters whose gradient is wanted: effective weights, learned batch normalisation.
+        fixed: All other parameters.
+        buffers: Running statistics; in training they change in place.
+    """
+
+    trained: Mapping[str, Tensor]
+    fixed: Mapping[str, Tensor] = field(default_factory=dict)
+    buffers: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def members(self) -> int:
+        """Length of the member axis."""
+        return len(next(iter(self.trained.values())))
+
+    def of(self, member: int, trained: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """State of one member, with these trained parameters; buffers are views."""
+        rest = {name: values[member] for name, values in (*self.fixed.items(), *self.buffers.items())}
+        return {**trained, **rest}
+
+
+def _mode(network: nn.Module, training: bool) -> None:
+    if network.training is not training:
+        network.train(training)
+
+
+def _batch(images: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch c h w"]:
+    return images.contiguous(memory_format=torch.channels_last)
 
 
 def logits(
-    engine: Engine, network: nn.Module, weights: Weights, images: Float[Tensor, "*members batch c h w"]
+    engine: Engine,
+    network: nn.Module,
+    tensors: Tensors,
+    images: Float[Tensor, "*members batch c h w"],
+    training: bool = False,
 ) -> Float[Tensor, "members batch classes"]:
-    """Outputs of every member.
+    """Outputs of every member, float32.
 
     Args:
         engine: Which engine computes.
-        network: A plain module; its own weights are not used.
-        weights: Effective weights, layer name → [members, *weight].
+        network: A plain module; its own parameters are not used.
+        tensors: Parameters and running statistics, in the images' precision.
         images: Normalised images: one batch for all members, or one per member.
+        training: Whether layers that tell training from evaluation behave as in training.
     """
+    _mode(network, training)
     shared = images.ndim == 4
-    parameters = _parameters(weights)
     if engine == "vmap":
-        call: Callable[[dict[str, Tensor], Tensor], Tensor] = lambda p, x: functional_call(network, p, (x,))  # noqa: E731
-        return vmap(call, in_dims=(0, None if shared else 0))(parameters, images)
-    members = len(next(iter(weights.values())))
+        state = {**tensors.trained, **tensors.fixed, **tensors.buffers}
+        call: Callable[[dict[str, Tensor], Tensor], Tensor] = lambda s, x: functional_call(network, s, (x,))  # noqa: E731
+        batched = vmap(call, in_dims=(0, None if shared else 0), randomness="different")
+        return batched(state, images).float()
     outputs = []
-    for member in range(members):
-        batch = (images if shared else images[member]).contiguous(memory_format=torch.channels_last)
-        own = {name: weight[member] for name, weight in parameters.items()}
-        outputs.append(functional_call(network, own, (batch,)))
-    return torch.stack(outputs)
+    for member in range(tensors.members):
+        own = tensors.of(member, {name: values[member] for name, values in tensors.trained.items()})
+        outputs.append(functional_call(network, own, (_batch(images if shared else images[member]),)))
+    return torch.stack(outputs).float()
 
 
 def member_losses(
-    outputs: Float[Tensor, "members batch classes"], labels: Integer[Tensor, "members batch"]
+    outputs: Float[Tensor, "members batch classes"],
+    labels: Integer[Tensor, "members batch"],
+    smoothing: float = 0.0,
 ) -> Float[Tensor, " members"]:
     """Mean cross-entropy of each member over its batch, in nats."""
-    losses = nn.functional.cross_entropy(outputs.flatten(0, 1), labels.flatten(), reduction="none")
+    losses = nn.functional.cross_entropy(
+        outputs.flatten(0, 1), labels.flatten(), reduction="none", label_smoothing=smoothing
+    )
     return losses.view(labels.shape).mean(1)
 
 
 def gradients(
     engine: Engine,
     network: nn.Module,
-    weights: Weights,
+    tensors: Tensors,
     images: Float[Tensor, "members batch c h w"],
     labels: Integer[Tensor, "members batch"],
-) -> tuple[Float[Tensor, " members"], dict[str, Tensor]]:
-    """Losses, and ∂loss/∂effective weight of every member (layer name → [members, *weight])."""
-    leaves = {name: weight.detach().requires_grad_() for name, weight in weights.items()}
+    smoothing: float = 0.0,
+    before: Callable[[int], None] | None = None,
+) -> tuple[Float[Tensor, " members"], Gradients]:
+    """Losses of every member, and the gradient for each trained parameter; running statistics advance.
+
+    Args:
+        engine: Which engine computes.
+        network: A plain module; its own parameters are not used.
+        tensors: Parameters and running statistics, in the images' precision.
+        images: Normalised images of each member.
+        labels: Their classes.
+        smoothing: Share of each label that is spread over all classes.
+        before: Called with a member's position before its forward pass, and once, with 0, under `vmap`.
+    """
     if engine == "vmap":
-        losses = member_losses(logits(engine, network, leaves, images), labels)
+        if before:
+            before(0)
+        leaves = {name: values.detach().requires_grad_() for name, values in tensors.trained.items()}
+        outputs = logits(
+            engine, network, Tensors(leaves, tensors.fixed, tensors.buffers), images, training=True
+        )
+        losses = member_losses(outputs, labels, smoothing)
         found = torch.autograd.grad(losses.sum(), list(leaves.values()))
         return losses.detach(), dict(zip(leaves, found, strict=True))
-    losses, collected = [], {name: torch.empty_like(weight) for name, weight in weights.items()}
+    _mode(network, True)
+    each: list[Tensor] = []
+    collected: dict[str, list[Tensor]] = {name: [] for name in tensors.trained}
     for member in range(len(images)):  # one graph at a time: activations of one member in memory
-        own = {name: weight[member].detach().requires_grad_() for name, weight in weights.items()}
-        batch = images[member].contiguous(memory_format=torch.channels_last)
-        loss = nn.functional.cross_entropy(
-            functional_call(network, _parameters(own), (batch,)), labels[member]
-        )
+        if before:
+            before(member)
+        own = {name: values[member].detach().requires_grad_() for name, values in tensors.trained.items()}
+        outputs = functional_call(network, tensors.of(member, own), (_batch(images[member]),))
+        loss = nn.functional.cross_entropy(outputs.float(), labels[member], label_smoothing=smoothing)
         for name, gradient in zip(own, torch.autograd.grad(loss, list(own.values())), strict=True):
-            collected[name][member] = gradient
-        losses.append(loss.detach())
-    return torch.stack(losses), collected
+            collected[name].append(gradient)
+        each.append(loss.detach())
+    return torch.stack(each), {**collected}

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Integer, UInt8
+from jaxtyping import Bool, Float, Integer, Shaped, UInt8
 from torch import Tensor
 
 from masklab import data as datasets
 from masklab import seeds
-from masklab.training.counts import validation_count
-
-_PADDING = 4
+from masklab.training import augment as augmenting
+from masklab.training import counts
 
 
 def normalisation(data: datasets.Data) -> tuple[list[float], list[float]]:
@@ -29,15 +28,15 @@ def per_channel(values: list[float]) -> Float[Tensor, "c 1 1"]:
 
 
 def normalise(
-    images: UInt8[Tensor, "*any c h w"], mean: Float[Tensor, "c 1 1"], deviation: Float[Tensor, "c 1 1"]
+    images: Shaped[Tensor, "*any c h w"], mean: Float[Tensor, "c 1 1"], deviation: Float[Tensor, "c 1 1"]
 ) -> Float[Tensor, "*any c h w"]:
-    """Intensities as float32 with mean 0 and standard deviation 1 per channel."""
-    return (images.float() - mean) / deviation
+    """Intensities (uint8 or float32) as float32 with mean 0 and standard deviation 1 per channel."""
+    return images.to(torch.float32, copy=True).sub_(mean).div_(deviation)
 
 
 def validation_split(data: datasets.Data, fraction: float, seed: int) -> Bool[np.ndarray, " train"]:
     """True for the training images that are held out; stratified, the same for every member."""
-    held_out = validation_count(len(data.train_labels), fraction)
+    held_out = counts.validation_count(len(data.train_labels), fraction)
     return datasets.stratified(data.train_labels, held_out, seeds.stream(seed, "split"))
 
 
@@ -78,9 +77,19 @@ def on_device(data: datasets.Data, fraction: float, seed: int, device: str) -> I
 
 
 def epoch_batches(
-    images: Images, seed: int, levels: list[dict[str, int]], epoch: int, batch_size: int, augment: str
+    images: Images,
+    seed: int,
+    levels: list[dict[str, int]],
+    epoch: int,
+    batch_size: int,
+    augment: str,
+    *,
+    dtype: torch.dtype = torch.float32,
+    start: int = 0,
 ) -> Iterator[tuple[Float[Tensor, "members batch c h w"], Integer[Tensor, "members batch"]]]:
     """Normalised batches of one epoch, each member in its own order; the last batch may be smaller.
+
+    Members of equal levels share the work, and see equal numbers.
 
     Args:
         images: The data set on its device.
@@ -88,51 +97,54 @@ def epoch_batches(
         levels: Draw of each seed source, per member.
         epoch: Number of the epoch, from 0.
         batch_size: Images per step and member.
-        augment: `"none"` or `"crop-flip"`.
+        augment: A name of `masklab.data.augmentations`.
+        dtype: Type of the batches; they are normalised in float32.
+        start: First step to yield; those before it are skipped, and nothing else changes.
+
+    Raises:
+        ConfigError: Unknown augmentation; when the first batch is asked for.
     """
+    augmentation = augmenting.find(augment)
     pixels, labels = images.train
-    count = len(labels)
-    orders = np.stack(
-        [seeds.stream(seed, "batches", level["batches"], event=epoch).permutation(count) for level in levels]
-    )
-    order = torch.from_numpy(orders).to(labels.device)
-    moves = _moves(seed, levels, epoch, count).to(labels.device) if augment == "crop-flip" else None
-    for start in range(0, count, batch_size):
-        chosen = order[:, start : start + batch_size]
-        if moves is None:
-            batch = pixels[chosen]
-        else:
-            batch = _moved(pixels, chosen, moves[:, start : start + batch_size])
-        yield normalise(batch, images.mean, images.deviation), labels[chosen]
+    keys = [(level["batches"], level["augment"] if augmentation else 0) for level in levels]
+    distinct = list(dict.fromkeys(keys))
+    member = torch.tensor([distinct.index(key) for key in keys], device=labels.device)
+    drawn = _drawn(augmentation, seed, distinct, epoch, pixels)
+    order = _order(seed, distinct, epoch, labels)
+    for first in range(start * batch_size, len(labels), batch_size):
+        chosen = order[:, first : first + batch_size]
+        batch = pixels.index_select(0, chosen.flatten())
+        if augmentation:
+            batch = augmentation.apply(batch, drawn[:, first : first + batch_size].flatten(0, 1))
+        normal = normalise(batch, images.mean, images.deviation).to(dtype).unflatten(0, chosen.shape)
+        truth = labels[chosen]
+        yield (normal, truth) if len(distinct) == len(keys) else (normal[member], truth[member])
 
 
-def _moves(
-    seed: int, levels: list[dict[str, int]], epoch: int, count: int
-) -> Integer[Tensor, "members count 3"]:
-    """Vertical shift, horizontal shift (0 … 2·padding) and flip (0, 1) for each image of an epoch."""
-    drawn = []
-    for level in levels:
-        random = seeds.stream(seed, "augment", level["augment"], event=epoch)
-        shifts = random.randint(0, 2 * _PADDING + 1, (count, 2))
-        drawn.append(np.concatenate([shifts, random.randint(0, 2, (count, 1))], axis=1))
-    return torch.from_numpy(np.stack(drawn))
+def _order(
+    seed: int, keys: list[tuple[int, int]], epoch: int, labels: Integer[Tensor, " train"]
+) -> Integer[Tensor, "keys train"]:
+    """Order of the images in an epoch, for each (level of batches, level of augment)."""
+    found = {
+        level: seeds.stream(seed, "batches", level, event=epoch).permutation(len(labels))
+        for level in dict.fromkeys(batches for batches, _ in keys)
+    }
+    return torch.from_numpy(np.stack([found[batches] for batches, _ in keys])).to(labels.device)
 
 
-def _moved(
+def _drawn(
+    augmentation: augmenting.Augmentation | None,
+    seed: int,
+    keys: list[tuple[int, int]],
+    epoch: int,
     pixels: UInt8[Tensor, "train c h w"],
-    chosen: Integer[Tensor, "members batch"],
-    moves: Integer[Tensor, "members batch 3"],
-) -> UInt8[Tensor, "members batch c h w"]:
-    """Crop a window of the original size out of the zero-padded image, and flip it where asked."""
-    _, channels, height, width = pixels.shape
-    rows = moves[..., 0:1] + torch.arange(height, device=pixels.device) - _PADDING
-    columns = moves[..., 1:2] + torch.arange(width, device=pixels.device) - _PADDING
-    columns = torch.where(moves[..., 2:3] == 1, columns.flip(-1), columns)
-    inside = ((rows >= 0) & (rows < height))[..., :, None] & ((columns >= 0) & (columns < width))[
-        ..., None, :
-    ]
-    flat = rows.clamp(0, height - 1)[..., :, None] * width + columns.clamp(0, width - 1)[..., None, :]
-    source = pixels[chosen].flatten(-2)  # [members, batch, c, h·w]
-    index = flat.flatten(-2)[:, :, None].expand(-1, -1, channels, -1)
-    cropped = source.gather(-1, index).unflatten(-1, (height, width))
-    return cropped * inside[:, :, None]
+) -> Integer[Tensor, "keys train numbers"]:
+    """What happens to the image at each place of an epoch's order; no numbers without augmentation."""
+    count, _, height, width = pixels.shape
+    if augmentation is None:
+        return torch.empty(len(keys), count, 0, dtype=torch.int64)
+    found = {
+        level: augmentation.draw(seeds.stream(seed, "augment", level, event=epoch), count, height, width)
+        for level in dict.fromkeys(augment for _, augment in keys)
+    }
+    return torch.from_numpy(np.stack([found[augment] for _, augment in keys])).to(pixels.device)

@@ -1,58 +1,82 @@
 """The plan: what is fixed before the first step, so that a resumed study repeats the same bytes."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import metadata
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
 from typing import Any, get_args
 
+from masklab import parallel
 from masklab.archive import directory, files
-from masklab.errors import ArchiveError, ConfigError
-from masklab.training import choice
+from masklab.errors import ArchiveError, ConfigError, unknown
+from masklab.training import choice, memory
 
-SCHEMA = 1
+SCHEMA = 2
 
 COHORT_MEMBERS = {"cpu": 6, "cuda": 64}
 """Most members trained in one batch, by device kind; on a CPU several cohorts run side by side."""
 
-_STATE_BYTES = 4 * 8
-"""Bytes per weight and member: score, momentum, base and effective weight, gradient, origin, ranking."""
-
-_ACTIVATION_BYTES = 4 * 3
-"""Bytes per output, image and member: the output, what the activation makes of it, a gradient."""
-
-_MEMORY_BYTES = {"cpu": 2**30, "cuda": 2**33}
-"""Memory that one cohort may take."""
+Measure = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
+"""(resolved study, plan without a measurement) → what was measured (see `training.measure`)."""
 
 
-def read_or_make(out: Path, record: dict[str, Any], device: str | None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Wishes:
+    """What the user asked for; None or `"auto"`: whatever the plan says, or is best.
+
+    Attributes:
+        device: `"cpu"` or `"cuda"`.
+        engine: `"vmap"`, `"loop"` or `"auto"`.
+        precision: `"fp32"` or `"bf16"`; a new plan without a wish uses fp32.
+    """
+
+    device: str | None = None
+    engine: str = "auto"
+    precision: str | None = None
+
+    def check(self) -> None:
+        """Raise a ConfigError for a wish that does not exist."""
+        engines = ("auto", *get_args(choice.Engine))
+        if self.engine not in engines:
+            raise ConfigError(unknown("engine", self.engine, engines))
+        if self.precision is not None and self.precision not in get_args(choice.Precision):
+            raise ConfigError(unknown("precision", self.precision, get_args(choice.Precision)))
+
+
+def read_or_make(out: Path, record: dict[str, Any], wishes: Wishes, measure: Measure) -> dict[str, Any]:
     """The directory's plan, extended by cohorts for members that it does not cover yet.
 
     Args:
         out: The study's directory.
         record: The resolved study.
-        device: `"cpu"` or `"cuda"` where the user asked for one, None for whatever the plan says.
+        wishes: What the user asked for.
+        measure: Called once for a new plan.
 
     Raises:
-        ConfigError: The plan was made for another kind of device.
+        ConfigError: The plan was made for another device, engine or precision; or not one member fits into
+            the memory.
         ArchiveError: `plan.json` is not a plan.
     """
     path = out / directory.PLAN
-    plan = _checked(path) if path.exists() else _fresh(record, device or "cpu")
-    if device and plan["device"] != device:
-        raise ConfigError(
-            f"{path} was made for device {plan['device']!r}, now {device!r}: masks would differ; "
-            f"give --device {plan['device']} or another --out"
-        )
+    plan = _checked(path) if path.exists() else _fresh(record, wishes, measure)
+    asked = {"device": wishes.device, "engine": wishes.engine, "precision": wishes.precision}
+    for field, wish in asked.items():
+        if wish not in (None, "auto", plan[field]):
+            raise ConfigError(
+                f"{path} was made for {field} {plan[field]!r}, now {wish!r}: masks would differ; "
+                f"give --{field} {plan[field]} or another --out"
+            )
     planned = [(cohort["population"], index) for cohort in plan["cohorts"] for index in cohort["indices"]]
     covered, members = set(planned), {p["name"]: p["members"] for p in record["populations"]}
     if len(covered) < len(planned) or any(
         type(index) is not int or not 0 <= index < members.get(name, 0) for name, index in planned
     ):
         raise ArchiveError(f"{path} names members that the study does not have, or one of them twice")
-    largest = cohort_members(record, plan["device"])
     for population in record["populations"]:
         name = population["name"]
+        largest = _cohort_members(record, population, plan)
         new = [index for index in range(population["members"]) if (name, index) not in covered]
         plan["cohorts"] += [
             {"id": f"{name}-{group[0]:04d}", "population": name, "indices": group}
@@ -61,11 +85,23 @@ def read_or_make(out: Path, record: dict[str, Any], device: str | None) -> dict[
     return plan
 
 
-_FIELDS = {"schema": int, "engine": str, "device": str, "threads": int, "torch": str, "cohorts": list}
+_FIELDS = {
+    "schema": int,
+    "engine": str,
+    "precision": str,
+    "device": str,
+    "threads": int,
+    "torch": str,
+    "measured": dict,
+    "memory_bytes": int,
+    "cohorts": list,
+}
 
 
 def _checked(path: Path) -> dict[str, Any]:
     plan = files.read_json(path)
+    if isinstance(plan, dict) and plan.get("schema") == 1:
+        raise ArchiveError(f"{path} is of an older masklab, which did not measure; give another --out")
     files.require(plan, _FIELDS, path)
     for cohort in plan["cohorts"]:
         files.require(cohort, {"id": str, "population": str, "indices": list}, path)
@@ -74,6 +110,7 @@ def _checked(path: Path) -> dict[str, Any]:
         or plan["device"] not in COHORT_MEMBERS
         or plan["threads"] < 1
         or plan["engine"] not in get_args(choice.Engine)
+        or plan["precision"] not in get_args(choice.Precision)
     ):
         raise ArchiveError(f"{path} is not a plan of this masklab")
     return plan
@@ -90,33 +127,43 @@ def cautions(plan: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"code": "torch-version", "text": text, "where": "plan.json"}]
 
 
-def _fresh(record: dict[str, Any], device: str) -> dict[str, Any]:
-    return {
+def _fresh(record: dict[str, Any], wishes: Wishes, measure: Measure) -> dict[str, Any]:
+    device = wishes.device or "cpu"
+    plan: dict[str, Any] = {
         "schema": SCHEMA,
-        "engine": choice.engine(record, device),
-        "precision": "fp32",
+        "engine": wishes.engine,
+        "precision": wishes.precision or "fp32",
         "device": device,
         "threads": 1 if device == "cpu" else 4,
         "torch": metadata.version("torch"),
-        "cohorts": [],
     }
+    rule = choice.expected(record, device)
+    measured = measure(record, plan)
+    plan["engine"] = choice.engine(rule, measured["seconds"]) if wishes.engine == "auto" else wishes.engine
+    return {**plan, "measured": measured, "memory_bytes": memory.available(device), "cohorts": []}
 
 
-def cohort_members(record: dict[str, Any], device: str) -> int:
-    """Most members of one cohort: the device kind's number, or fewer where they need much memory.
+def _cohort_members(record: dict[str, Any], population: dict[str, Any], plan: dict[str, Any]) -> int:
+    """Most members of one cohort: the device kind's number, or fewer where they would not fit.
 
-    Counted per member: its state, and under `vmap` the outputs of every layer for a batch (convolutions at
-    the size of the image, an upper bound where the network pools), kept for the backward pass.
+    Raises:
+        ConfigError: Not one member fits.
     """
-    layers = record["network"]["layers"]
-    needed = _STATE_BYTES * sum(layer["size"] for layer in layers)
-    if choice.engine(record, device) == "vmap":
-        _, height, width = record["data"]["input_shape"]
-        outputs = sum(
-            layer["shape"][0] * (height * width if len(layer["shape"]) == 4 else 1) for layer in layers
+    device = plan["device"]
+    beside = 1 if device == "cuda" else parallel.cores()
+    slots = 2 if record["training"]["optimizer"] == "adam" else 1
+    need = memory.Need(
+        memory.state_bytes(record, slots, population["refresh"] is not None),
+        plan["measured"]["activation_bytes"],
+        together=plan["engine"] == "vmap",
+    )
+    fitting = need.largest(plan["memory_bytes"] // beside) or min(1, need.largest(plan["memory_bytes"]))
+    if not fitting:
+        raise ConfigError(
+            f"one member of population {population['name']!r} takes about {need.of(1) / 2**30:.1f} GiB, "
+            f"{plan['memory_bytes'] / 2**30:.1f} GiB are free; give a smaller training.batch_size or network"
         )
-        needed += _ACTIVATION_BYTES * outputs * record["training"]["batch_size"]
-    return max(1, min(COHORT_MEMBERS[device], _MEMORY_BYTES[device] // needed))
+    return min(COHORT_MEMBERS[device], fitting)
 
 
 def _groups(indices: list[int], largest: int) -> list[list[int]]:

@@ -9,9 +9,11 @@ from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor, nn
 
 from masklab import networks, pruners
-from masklab.archive import Member
+from masklab.archive import Member, Recipe
+from masklab.errors import ArchiveError
 from masklab.training import device as devices
 from masklab.training import images as imaging
+from masklab.training import surroundings
 
 EVALUATION_BATCH = 512
 
@@ -59,18 +61,66 @@ def effective_weights(
     return effective
 
 
-def with_weights(facts: Mapping[str, Any], effective: Mapping[str, Tensor]) -> Rebuilt:
-    """Network that a member file's facts describe, with the effective weights given."""
+def member_state(
+    facts: Mapping[str, Any],
+    recipe: Recipe,
+    effective: Mapping[str, Tensor],
+    parameters: Mapping[str, np.ndarray],
+    buffers: Mapping[str, np.ndarray],
+) -> dict[str, Tensor]:
+    """Everything that one member's network needs, by the names of its state dict.
+
+    Args:
+        facts: What the member's file says of itself.
+        recipe: How its initial base weights are drawn.
+        effective: Layer name → effective weights.
+        parameters: Stored parameters.
+        buffers: Stored running statistics.
+
+    Raises:
+        ArchiveError: A parameter is neither stored nor given by a rule.
+    """
+    state = {f"{name}.weight": weight for name, weight in effective.items()}
+    for entry in facts["network"].get("unmasked", ()):
+        parameter = networks.Parameter(entry["name"], tuple(entry["shape"]), entry["rule"])
+        value = surroundings.constant(parameter)
+        if parameter.rule == "drawn":
+            value = torch.from_numpy(surroundings.drawn(parameter, recipe.seed, recipe.level, recipe.init))
+        elif value is None and parameter.name in parameters:
+            value = torch.from_numpy(np.array(parameters[parameter.name]))
+        if value is None:
+            raise ArchiveError(f"parameter {parameter.name!r} is neither stored nor given by a rule")
+        state[parameter.name] = value
+    return state | {name: torch.from_numpy(np.array(values)) for name, values in buffers.items()}
+
+
+def with_state(facts: Mapping[str, Any], state: Mapping[str, Tensor]) -> Rebuilt:
+    """Network that a member file's facts describe, with the state given.
+
+    Raises:
+        ArchiveError: The state does not fit the network.
+    """
     described, data = facts["network"], facts["data"]
     plain = networks.skeleton(
-        described["name"],
-        tuple(described["input_shape"]),
-        described["classes"],
-        described["width"],
-        described["activation"],
+        networks.Settings.of(described), tuple(described["input_shape"]), described["classes"]
     )
-    plain.load_state_dict({f"{name}.weight": weight for name, weight in effective.items()}, assign=True)
+    for name, value in state.items():
+        _assign(plain, name, value, f"the member does not fit network {described['name']}")
+    empty = [name for name, values in plain.state_dict().items() if values.is_meta]
+    if empty:
+        raise ArchiveError(f"the member does not fit network {described['name']}: it has no {empty[0]!r}")
     return Rebuilt(plain, data["mean"], data["deviation"]).eval()
+
+
+def _assign(module: nn.Module, name: str, value: Tensor, problem: str) -> None:
+    """Put one parameter or running statistic into a module, whatever stood there."""
+    path, _, own = name.rpartition(".")
+    holder = dict(module.named_modules()).get(path)
+    before = getattr(holder, own, None)
+    if not isinstance(before, Tensor) or before.shape != value.shape:
+        shape = tuple(before.shape) if isinstance(before, Tensor) else None
+        raise ArchiveError(f"{problem}: {name!r} of shape {tuple(value.shape)}, the network has {shape}")
+    setattr(holder, own, nn.Parameter(value) if isinstance(before, nn.Parameter) else value)
 
 
 def gate_of(member: Member) -> pruners.Gate:
@@ -88,13 +138,24 @@ def member_weights(member: Member) -> dict[str, Tensor]:
     return effective_weights(gate_of(member), member.weights(), member.mask(), gains)
 
 
+def stored_state(member: Member) -> dict[str, Tensor]:
+    """Everything that a stored member's network needs, by the names of its state dict.
+
+    Raises:
+        ArchiveError: The file is damaged.
+    """
+    return member_state(
+        member.facts, member.recipe, member_weights(member), member.parameters(), member.buffers()
+    )
+
+
 def network(member: Member) -> Rebuilt:
     """The member as a network from raw images to logits.
 
     Raises:
         ArchiveError: The file is damaged, or the base weights do not have the stored digest.
     """
-    return with_weights(member.facts, member_weights(member))
+    return with_state(member.facts, stored_state(member))
 
 
 def evaluate(

@@ -10,12 +10,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from masklab import bits, networks
+from masklab import bits, networks, weights
 from masklab import data as datasets
 from masklab.archive import study_file
 from masklab.errors import ConfigError
 from masklab.study import Population, Study
-from masklab.training.counts import validation_count
+from masklab.training.counts import steps_per_epoch, validation_count
 
 SCHEMA = 1
 _LIBRARIES = ("masklab", "torch", "numpy", "scikit-learn", "umap-learn", "numkong", "zstandard")
@@ -27,7 +27,7 @@ def resolve(study: Study, data: datasets.Data) -> dict[str, Any]:
     Raises:
         ConfigError: The network does not fit the images, or a pruner does not fit its layers.
     """
-    layers = networks.layers(study.network.name, data.input_shape, len(data.classes), study.network.width)
+    described = networks.describe(study.network.settings, data.input_shape, len(data.classes))
     held_out = validation_count(len(data.train_labels), study.data.validation_fraction)
     if study.data.validation_fraction > 0 and held_out == 0:
         raise ConfigError(
@@ -38,10 +38,16 @@ def resolve(study: Study, data: datasets.Data) -> dict[str, Any]:
         raise ConfigError(
             f"data.validation_fraction {study.data.validation_fraction} leaves no image to train on"
         )
+    if described.buffers and (len(data.train_labels) - held_out) % study.training.batch_size == 1:
+        raise ConfigError(
+            f"training.batch_size {study.training.batch_size} leaves a last batch of one image, from which "
+            "batch normalisation cannot take statistics; give another"
+        )
     record: dict[str, Any] = {
         "schema": SCHEMA,
         "name": study.study.name,
         "keep_scores": study.study.keep_scores,
+        "snapshots": study.study.snapshots,
         "seeds": study.seeds.model_dump(),
         "data": {
             **study.data.model_dump(),
@@ -54,54 +60,76 @@ def resolve(study: Study, data: datasets.Data) -> dict[str, Any]:
         },
         "network": {
             **study.network.model_dump(),
-            "layers": [{"name": o.name, "shape": list(o.shape), "size": o.size} for o in layers],
+            "layers": [{"name": o.name, "shape": list(o.shape), "size": o.size} for o in described.layers],
+            "unmasked": [
+                {"name": o.name, "shape": list(o.shape), "rule": o.rule} for o in described.unmasked
+            ],
+            "buffers": [{"name": name, "shape": list(shape)} for name, shape in described.buffers],
         },
         "training": study.training.model_dump(),
         "analysis": study.analysis.model_dump(),
     }
     record["recipe_digest"] = study_file.recipe_digest(record)
-    warnings: list[dict[str, Any]] = []
-    record["populations"] = [
-        _population(study, population, layers, record["recipe_digest"], warnings)
-        for population in study.population
-    ]
+    warnings = [{"code": "network-note", "text": note, "where": "network"} for note in described.notes]
+    steps = study.training.epochs * steps_per_epoch(record["data"]["train"], study.training.batch_size)
+    populations: dict[str, dict[str, Any]] = {}
+    for population in sorted(study.population, key=lambda p: "of" in p.options):  # sources first
+        resolved = _population(study, population, described.layers, steps, warnings)
+        of = populations[population.options["of"]]["digest"] if resolved["options"].get("of") else None
+        shaping = {key: resolved[key] for key in _SHAPING}
+        whole = {"recipe": record["recipe_digest"], **shaping, **({"source": of} if of else {})}
+        populations[population.name] = {**resolved, "digest": study_file.digest(whole)}
+    record["populations"] = [populations[population.name] for population in study.population]
     record["warnings"] = warnings
     return record
+
+
+_SHAPING = ("pruner", "gate", "refresh", "control", "density", "options", "overrides")
 
 
 def _population(
     study: Study,
     population: Population,
     layers: list[networks.LayerShape],
-    recipe_digest: str,
+    steps: int,
     warnings: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    pruner, common = study.pruner_of(population), study.training.model_dump()
-    overrides = {key: value for key, value in population.overrides.items() if value != common[key]}
-    counts = [(layer.name, layer.size, bits.kept_count(layer.size, population.density)) for layer in layers]
+    pruner, common, recipe = study.pruner_of(population), study.training, study.training_of(population)
+    overrides = (study.source_of(population) or population).overrides
+    fixed = not (
+        pruner.trains_scores and recipe.selection == "global"
+    )  # global: no layer has a count of its own
+    counts = [
+        (o.name, o.size, bits.kept_count(o.size, population.density) if fixed else None) for o in layers
+    ]
     try:
-        notes = pruner.check(counts)
+        notes = pruner.check(counts, steps)
+        factor = 1.0 if pruner.trains_weights else weights.fan_factor(recipe.fan_scale, population.density)
     except ConfigError as error:
         raise ConfigError(f"population {population.name!r}: {error}") from error
     where = population.name
     warnings += [{"code": "refresh-note", "text": note, "where": where} for note in notes]
     caution = getattr(pruner.gate, "caution", None)
-    if caution and (text := caution(study.training_of(population).weight_init)):
+    if caution and (text := caution(recipe.weight_init)):
         warnings.append({"code": "gate-note", "text": text, "where": where})
-    shaping = {
+    if recipe.fan_scale == "reference" and not pruner.trains_weights:
+        text = (
+            f"fan_scale = reference repeats the published code's slip (the fan times 1 − density = "
+            f"{factor:.3g}, the fraction removed): for replication only"
+        )
+        warnings.append({"code": "reference-fan-scale", "text": text, "where": where})
+    return {
+        "name": population.name,
         "pruner": pruner.name,
         "gate": pruner.gate_name,
         "refresh": pruner.refresh_name,
         "control": pruner.control_name,
         "density": population.density,
         "options": pruner.options.model_dump(),
-        "overrides": overrides,
-    }
-    return {
-        "name": population.name,
-        **shaping,
+        "overrides": {key: value for key, value in overrides.items() if value != getattr(common, key)},
+        "trained": pruner.trained,
+        "compared": pruner.compared,
         "members": population.members,
-        "digest": study_file.digest({"recipe": recipe_digest, **shaping}),
         "layers": [{"name": name, "size": size, "kept": kept} for name, size, kept in counts],
     }
 

@@ -35,17 +35,34 @@ class Outcome:
     failed: list[str] = field(default_factory=list)
 
 
-def train(
-    study: Study, out: Path, *, jobs: int, device: str, retry_failed: bool, listener: Listener
-) -> Outcome:
+@dataclass(frozen=True)
+class Options:
+    """How to train; nothing here changes what a study's digests cover.
+
+    Attributes:
+        jobs: Cohorts trained side by side; 0 = one per core (one in all on a GPU).
+        device: `"cpu"`, `"cuda"` or `"auto"`.
+        engine: `"vmap"`, `"loop"` or `"auto"`: the faster one, measured once per directory.
+        precision: `"fp32"` or `"bf16"`; None: whatever the plan says, fp32 in a new one.
+        retry_failed: Train members again whose training failed before.
+        checkpoint_s: Least seconds between two checkpoints of a cohort.
+    """
+
+    jobs: int = 0
+    device: str = "auto"
+    engine: str = "auto"
+    precision: str | None = None
+    retry_failed: bool = False
+    checkpoint_s: float = 60.0
+
+
+def train(study: Study, out: Path, options: Options, listener: Listener) -> Outcome:
     """Train the members of a study that its directory does not hold yet.
 
     Args:
         study: What to train.
         out: The study's directory; created, or continued.
-        jobs: Cohorts trained side by side; 0 = one per core (one in all on a GPU).
-        device: `"cpu"`, `"cuda"` or `"auto"`.
-        retry_failed: Train members again whose training failed before.
+        options: How to train.
         listener: Told how far it is.
 
     Raises:
@@ -53,13 +70,15 @@ def train(
         DataError: The data set cannot be read.
         ArchiveError: A stored file is damaged, or nothing can be written.
     """
-    started = time.monotonic()
-    data = datasets.load(study.data.name, study.data.path)
+    started, device = time.monotonic(), options.device
+    plans.Wishes(None, options.engine, options.precision).check()
+    data = datasets.load(study.data.name, study.data.path, study.data.download)
     record = records.resolve(study, data)
     wanted = None if device == "auto" and (out / directory.PLAN).exists() else devices.resolve(device)
+    wishes = plans.Wishes(wanted, options.engine, options.precision)
     _refuse_foreign(out)
     with files.locked(out) as alone:  # another process may be growing the same study
-        work = _survey(study, out, record, wanted, retry_failed)
+        work = _survey(study, out, record, wishes, options.retry_failed, _measure(data, listener))
         if work.pending:
             devices.resolve(work.plan["device"])  # a plan made for a GPU needs one
             known = work.record["warnings"]
@@ -76,14 +95,41 @@ def train(
     files.sweep_temporaries(out)
     if work.pending:
         _tidy(out, work.pending)  # what a killed run left would look like progress
-        workers = jobs or (1 if work.plan["device"] == "cuda" else parallel.cores())
-        tasks = [(out, cohort, data, retry_failed) for cohort in work.pending]
-        for summary in _run(tasks, workers, study.training.epochs, listener):
-            work.outcome.written += summary["written"]
-            work.outcome.failed += summary["failed"]
+        workers = options.jobs or (1 if work.plan["device"] == "cuda" else parallel.cores())
+        for cohorts in _rounds(work):
+            tasks = [(out, cohort, data, options.retry_failed, options.checkpoint_s) for cohort in cohorts]
+            for summary in _run(tasks, workers, study.training.epochs, listener):
+                work.outcome.written += summary["written"]
+                work.outcome.failed += summary["failed"]
         _tidy(out, work.pending)
     _note_time(out, time.monotonic() - started)
     return work.outcome
+
+
+def _measure(data: datasets.Data, listener: Listener) -> plans.Measure:
+    """Measurement for a new plan, in a process that may import torch."""
+
+    def measure(record: dict[str, Any], plan: dict[str, Any]) -> dict[str, Any]:
+        listener.note("measuring how fast a step is here (once per directory)")
+        (found,) = parallel.run(_measure_task, [(record, plan, data)], 1)
+        return found
+
+    return measure
+
+
+def _measure_task(record: dict[str, Any], plan: dict[str, Any], data: datasets.Data) -> dict[str, Any]:
+    from masklab.training import measure
+
+    trained = any(population["trained"] for population in record["populations"])
+    wanted = measure.candidates(plan["engine"]) if trained else []
+    return measure.run(record, plan, data, wanted)
+
+
+def _rounds(work: "_Work") -> list[list[dict[str, Any]]]:
+    """Pending cohorts in rounds: populations that are made from others come after them."""
+    made = {p["name"] for p in work.record["populations"] if p["options"].get("of") is not None}
+    rounds = [[c for c in work.pending if (c["population"] in made) is later] for later in (False, True)]
+    return [cohorts for cohorts in rounds if cohorts]
 
 
 def _note_time(out: Path, seconds: float) -> None:
@@ -112,11 +158,18 @@ class _Work:
         return {**self.stored, "provenance": None} == {**self.record, "provenance": None}
 
 
-def _survey(study: Study, out: Path, record: dict[str, Any], device: str | None, retry_failed: bool) -> _Work:
+def _survey(
+    study: Study,
+    out: Path,
+    record: dict[str, Any],
+    wishes: plans.Wishes,
+    retry_failed: bool,
+    measure: plans.Measure,
+) -> _Work:
     stored = directory.read_study(out) if (out / directory.STUDY).exists() else None
     merged = record if stored is None else records.grow(stored, record)
     outcome = _take_stock(study, out, merged, retry_failed)
-    plan = plans.read_or_make(out, merged, device)
+    plan = plans.read_or_make(out, merged, wishes, measure)
     return _Work(stored, merged, plan, outcome, _pending(study, out, plan, outcome))
 
 
@@ -183,13 +236,13 @@ def _pending(study: Study, out: Path, plan: dict[str, Any], outcome: Outcome) ->
     ]
 
 
-_Task = tuple[Path, dict[str, Any], datasets.Data, bool]
-"""Directory, cohort, data set, whether failed members are tried again."""
+_Task = tuple[Path, dict[str, Any], datasets.Data, bool, float]
+"""Directory, cohort, data set, whether failed members are tried again, seconds between checkpoints."""
 
 
 def _run(tasks: list[_Task], jobs: int, epochs: int, listener: Listener) -> Iterator[dict[str, Any]]:
     out = tasks[0][0]
-    units = {cohort["id"]: epochs * len(cohort["indices"]) for _, cohort, _, _ in tasks}
+    units = {cohort["id"]: epochs * len(cohort["indices"]) for _, cohort, *_ in tasks}
     listener.begin(f"train {sum(units.values()) // epochs} members", sum(units.values()))
     finished: set[str] = set()
     done = threading.Event()
@@ -212,10 +265,12 @@ def _run(tasks: list[_Task], jobs: int, epochs: int, listener: Listener) -> Iter
         listener.end()
 
 
-def _task(out: Path, cohort: dict[str, Any], data: datasets.Data, retry_failed: bool) -> dict[str, Any]:
+def _task(
+    out: Path, cohort: dict[str, Any], data: datasets.Data, retry_failed: bool, checkpoint_s: float
+) -> dict[str, Any]:
     from masklab.training import task  # torch is imported by whoever computes, not by whoever waits
 
-    return task.run(out, cohort, data, retry_failed)
+    return task.run(out, cohort, data, retry_failed, checkpoint_s)
 
 
 def _share(out: Path, cohort_id: str, finished: set[str]) -> float:

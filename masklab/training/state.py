@@ -1,7 +1,8 @@
-"""The tensors of a cohort: base weights, scores, momentum and origins, member axis first."""
+"""The tensors of a cohort: weights, scores, optimiser memory and origins, member axis first."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,10 +11,13 @@ from torch import Tensor
 from masklab import bits, pruners, seeds, weights
 from masklab.networks import LayerShape
 from masklab.study import Training
-from masklab.training import selection
+from masklab.training import counts, engines, optimizer, selection
+from masklab.training.surroundings import Surroundings
 
 INITIAL = 0
 """Origin of a weight that no refresh has touched."""
+
+NOT_EMPTY = -1
 
 
 @dataclass
@@ -22,141 +26,216 @@ class LayerState:
 
     Attributes:
         layer: Name and shape.
-        kept: Number of weights that each member keeps.
+        kept: Number of weights that each member keeps; None under global selection.
         weight: Base weights, float32 [members, size].
-        scores: Float32 [members, size]; for a control without training, its mask as 0 and 1.
-        velocity: Momentum, float32 [members, size].
+        scores: Float32 [members, size]; None where no scores are trained.
+        memory: What the optimiser remembers of the scores (or of the weights, where those are trained).
         origin: int32 [members, size], see the refresh; None without one.
+        fixed: Boolean mask [members, size] of a control without training.
     """
 
     layer: LayerShape
-    kept: int
+    kept: int | None
     weight: Tensor
-    scores: Tensor
-    velocity: Tensor
-    origin: Tensor | None
-
-    def mask(self, rank: selection.Rank) -> Tensor:
-        """Boolean mask [members, size] of the current scores."""
-        return selection.top_mask(selection.rank_key(self.scores, rank), self.kept)
+    scores: Tensor | None = None
+    memory: list[Tensor] = field(default_factory=list)
+    origin: Tensor | None = None
+    fixed: Tensor | None = None
+    _cast: Tensor | None = None
 
     def shaped(self, flat: Tensor) -> Tensor:
         """[members, size] → [members, *shape]."""
         return flat.view(len(flat), *self.layer.shape)
 
+    def base(self, dtype: torch.dtype) -> Tensor:
+        """Base weights [members, *shape] in a precision; kept until they change."""
+        if dtype == self.weight.dtype:
+            return self.shaped(self.weight)
+        if self._cast is None or self._cast.dtype != dtype:
+            self._cast = self.weight.to(dtype)
+        return self.shaped(self._cast)
+
+    def weights_changed(self) -> None:
+        """Forget what was derived from the base weights."""
+        self._cast = None
+
 
 @dataclass
 class State:
-    """A cohort in training."""
+    """A cohort in training.
+
+    Attributes:
+        seed: The study's seed.
+        levels: Draw of each seed source, per member.
+        training: The population's recipe.
+        pruner: The population's pruner.
+        density: Fraction kept in the end.
+        surroundings: Parameters that are not masked, and running statistics.
+        layers: Masked layers in forward order.
+        present: Fraction that global selection keeps now.
+        emptied: Position of the first layer that global selection left without weights, per member.
+    """
 
     seed: int
     levels: list[dict[str, int]]
     training: Training
     pruner: pruners.Pruner
     density: float
+    surroundings: Surroundings
     layers: list[LayerState] = field(default_factory=list)
+    present: float = 1.0
+    emptied: Tensor = field(default_factory=lambda: torch.zeros(0))
 
     @property
     def factor(self) -> float:
         """Factor on the fan (see `weights.fan_factor`)."""
-        return weights.fan_factor(self.training.fan_scale, self.density)
+        return fan_factor(self.pruner, self.training, self.density)
 
-    def effective(self) -> Iterator[tuple[LayerState, Tensor]]:
-        """Layer by layer, the effective weights [members, *shape] of the current masks."""
-        gate = self.pruner.gate
-        for layer in self.layers:
-            weight, mask = layer.shaped(layer.weight), layer.shaped(layer.mask(self.training.rank))
-            yield layer, gate.effective_weight(weight, mask, gate.gain(weight, mask))
+    def begin_epoch(self, epoch: int) -> None:
+        """Fix what depends on the epoch (from 0)."""
+        recipe = self.training
+        self.present = counts.global_density(self.density, epoch, recipe.epochs, recipe.ramp_epochs)
 
-    def step(self, gradients: dict[str, Tensor], alive: Tensor, learning_rate: float) -> Tensor:
-        """One SGD step on the scores; members that have failed stand still.
+    def _key(self, layer: LayerState) -> Tensor:
+        """Ranking key [members, size]."""
+        if layer.scores is None:
+            raise ValueError("this population has no scores")
+        return selection.rank_key(layer.scores, self.training.rank)
+
+    def masks(self) -> list[Tensor]:
+        """Boolean masks [members, size] as they are now."""
+        return list(self._masks())
+
+    def _masks(self) -> Iterator[Tensor]:
+        """Layer by layer, so that what leads to a mask is gone before the next."""
+        if not self.pruner.trains_scores:
+            yield from map(self._control_mask, self.layers)
+        elif self.training.selection == "layer":
+            for layer in self.layers:
+                yield selection.top_mask(self._key(layer), layer.kept or 1)
+        else:
+            yield from self._global_masks()
+
+    def _global_masks(self) -> list[Tensor]:
+        keys = [self._key(layer) for layer in self.layers]
+        total = sum(layer.layer.size for layer in self.layers)
+        found = selection.global_masks(keys, bits.kept_count(total, self.present))
+        for position, mask in enumerate(found):
+            newly = ~mask.any(1) & (self.emptied == NOT_EMPTY)
+            self.emptied = torch.where(newly, position, self.emptied)
+        return found
+
+    def _control_mask(self, layer: LayerState) -> Tensor:
+        if layer.fixed is not None:
+            return layer.fixed
+        control, kept = self.pruner.control, layer.kept or 1
+        if control is None:
+            raise ValueError("only a control has a mask without scores")
+        rows = [
+            control.draw_mask(mask_stream(self, layer.layer, level), weight, kept, None)
+            for level, weight in zip(self.levels, layer.weight.cpu().numpy(), strict=True)
+        ]
+        return torch.from_numpy(np.stack(rows)).to(layer.weight.device)
+
+    def training_tensors(self, dtype: torch.dtype) -> engines.Tensors:
+        """What a training step computes with: effective weights, or the weights that are trained."""
+        if self.pruner.trains_weights:
+            trained = {_name(layer): layer.shaped(layer.weight).to(dtype) for layer in self.layers}
+            return self.surroundings.tensors(trained, dtype)
+        return self.tensors(dtype)
+
+    def tensors(self, dtype: torch.dtype) -> engines.Tensors:
+        """What members are: effective weights under the present masks, and everything around them."""
+        gate, effective = self.pruner.gate, {}
+        for layer, flat in zip(self.layers, self._masks(), strict=True):
+            mask = layer.shaped(flat)
+            gain = gate.gain(layer.shaped(layer.weight), mask)
+            effective[_name(layer)] = gate.effective_weight(layer.base(dtype), mask, gain).to(dtype)
+        return self.surroundings.tensors(effective, dtype)
+
+    def step(self, gradients: engines.Gradients, alive: Tensor, rate: float, step: int) -> None:
+        """One step of the optimiser; members that have failed stand still (on a GPU: get no gradient).
 
         Args:
-            gradients: ∂loss/∂effective weight, layer name → [members, *shape].
-            alive: Boolean [members, 1].
-            learning_rate: Step size.
-
-        Returns:
-            Boolean [members]: whose scores are still finite.
+            gradients: ∂loss/∂parameter of each member.
+            alive: Boolean [members].
+            rate: Learning rate.
+            step: Number of this step, from 0.
         """
-        recipe, sums = self.training, []
+        update, _ = optimizer.OPTIMIZERS[self.training.optimizer]
+        settings = optimizer.settings_of(self.training, rate, step)
+        rank, straight_through = self.training.rank, self.pruner.trains_scores
         for layer in self.layers:
-            flat = gradients[layer.layer.name].reshape(layer.scores.shape)
-            change = selection.score_gradient(flat, layer.weight, layer.scores, recipe.rank)
-            change.add_(layer.scores, alpha=recipe.weight_decay)
-            layer.velocity.mul_(recipe.momentum).add_(change)
-            step = torch.where(alive, layer.velocity, 0.0)
-            layer.scores.sub_(step, alpha=learning_rate)
-            sums.append(layer.scores.sum(1))
+            value = layer.weight if layer.scores is None else layer.scores
+            gradient = gradients[_name(layer)]
+            for slope, (own, base, *memory) in optimizer.blocks(
+                gradient, alive, value, layer.weight, *layer.memory
+            ):
+                for piece in optimizer.pieces(own):
+                    if straight_through:
+                        change = selection.score_gradient(slope[piece], base[piece], own[piece], rank)
+                    else:
+                        change = slope[piece].to(own.dtype, copy=True)
+                    update(own[piece], change, [past[piece] for past in memory], settings)
+            if not straight_through:
+                layer.weights_changed()
+        self.surroundings.step(gradients, alive, update, settings)
+
+    def finite(self) -> Tensor:
+        """Boolean [members]: whose trained values are finite."""
+        sums = [
+            (layer.weight if layer.scores is None else layer.scores).sum(1, dtype=torch.float64)
+            for layer in self.layers
+        ]
+        sums += [
+            values.flatten(1).sum(1, dtype=torch.float64) for values in self.surroundings.learned.values()
+        ]
         return torch.isfinite(torch.stack(sums)).all(0)
+
+    def silence(self, member: int) -> None:
+        """Make a failed member's values finite, so that selection stays defined."""
+        for layer in self.layers:
+            for values in (layer.weight, layer.scores, *layer.memory):
+                if values is not None:
+                    values[member] = values[member].nan_to_num(0.0, 0.0, 0.0)
+            layer.weights_changed()
 
     def refresh(self, event: int) -> None:
         """Fire the refresh's event of that number (from 1) in every layer."""
         refresh = self.pruner.refresh
         if refresh is None:
             return
-        for layer in self.layers:
-
-            def draw(member: int, layer: LayerState = layer) -> tuple[np.ndarray, np.random.RandomState]:
-                return weights.refresh_weights(
-                    self.seed,
-                    self.levels[member]["refresh"],
-                    layer.layer.name,
-                    event,
-                    layer.layer.shape,
-                    self.training.weight_init,
-                    self.factor,
-                )
-
-            key = selection.rank_key(layer.scores, self.training.rank)
-            mask = layer.mask(self.training.rank)
+        for layer, mask in zip(self.layers, self._masks(), strict=True):
+            draw = partial(self._fresh, layer.layer, event)
+            key = self._key(layer)
             refresh.refresh(layer.weight, layer.origin, key, mask, event, draw, self.pruner.options)
+            layer.weights_changed()
+
+    def _fresh(self, layer: LayerShape, event: int, member: int) -> tuple[np.ndarray, np.random.RandomState]:
+        level, init = self.levels[member]["refresh"], self.training.weight_init
+        return weights.refresh_weights(self.seed, level, layer.name, event, layer.shape, init, self.factor)
+
+    def live(self) -> dict[str, Tensor]:
+        """Every tensor that training changes, by name: what a checkpoint holds."""
+        found: dict[str, Tensor] = {"emptied": self.emptied, **self.surroundings.live()}
+        for position, layer in enumerate(self.layers):
+            changing = {"scores": layer.scores, "origin": layer.origin}
+            if layer.origin is not None or self.pruner.trains_weights:
+                changing["weight"] = layer.weight
+            changing |= {f"memory{at}": past for at, past in enumerate(layer.memory)}
+            found |= {f"layer{position}/{kind}": t for kind, t in changing.items() if t is not None}
+        return found
 
 
-def initial(
-    seed: int,
-    levels: list[dict[str, int]],
-    training: Training,
-    pruner: pruners.Pruner,
-    density: float,
-    layers: Sequence[LayerShape],
-    device: str,
-) -> State:
-    """A cohort before its first step.
-
-    Args:
-        seed: The study's seed.
-        levels: Draw of each seed source, per member.
-        training: The population's recipe.
-        pruner: The population's pruner.
-        density: Fraction kept.
-        layers: Masked layers in forward order.
-        device: Where the tensors live.
-    """
-    state = State(seed, levels, training, pruner, density)
-    for layer in layers:
-        kept = bits.kept_count(layer.size, density)
-        drawn = [
-            weights.initial_weights(
-                seed, level["weights"], layer.name, layer.shape, training.weight_init, state.factor
-            )
-            for level in levels
-        ]
-        scores = torch.from_numpy(np.stack([_scores(state, layer, kept, level) for level in levels])).to(
-            device
-        )
-        origin = (
-            torch.full(scores.shape, INITIAL, dtype=torch.int32, device=device) if pruner.refresh else None
-        )
-        weight = torch.from_numpy(np.stack(drawn)).to(device)
-        state.layers.append(LayerState(layer, kept, weight, scores, torch.zeros_like(scores), origin))
-    return state
+def fan_factor(pruner: pruners.Pruner, training: Training, density: float) -> float:
+    """Factor on the fan of a population's base weights; 1 where the weights are trained densely."""
+    return 1.0 if pruner.trains_weights else weights.fan_factor(training.fan_scale, density)
 
 
-def _scores(state: State, layer: LayerShape, kept: int, level: dict[str, int]) -> np.ndarray:
-    if state.pruner.control:
-        random = seeds.stream(state.seed, "mask", level["mask"], layer.name)
-        return state.pruner.control.draw_mask(random, layer.size, kept).astype(np.float32)
-    return weights.initial_scores(
-        state.seed, level["scores"], layer.name, layer.shape, state.training.score_init
-    )
+def mask_stream(state: State, layer: LayerShape, level: dict[str, int]) -> np.random.RandomState:
+    """Stream of a control's mask."""
+    return seeds.stream(state.seed, "mask", level["mask"], layer.name)
+
+
+def _name(layer: LayerState) -> str:
+    return f"{layer.layer.name}.weight"

@@ -1,22 +1,26 @@
 """One cohort as a task: reads the study's directory, trains, writes the members that are missing."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from masklab import data as datasets
 from masklab import networks, pruners, study
-from masklab.archive import Content, Recipe, directory, files, member
-from masklab.errors import MasklabError
+from masklab.archive import Member, directory, files, member
+from masklab.errors import ArchiveError, MasklabError
+from masklab.training import checkpoint, content, initial, optimizer, surroundings
 from masklab.training import cohort as cohorts
 from masklab.training import device as devices
+from masklab.training import history as histories
 from masklab.training import images as imaging
-from masklab.training import rebuild, state
+from masklab.training import state as states
 
 
-def run(out: Path, cohort: dict[str, Any], data: datasets.Data, retry_failed: bool) -> dict[str, Any]:
+def run(
+    out: Path, cohort: dict[str, Any], data: datasets.Data, retry_failed: bool, checkpoint_s: float
+) -> dict[str, Any]:
     """Train a cohort of a directory's plan and write its missing members.
 
     The whole cohort is trained even when only some members are missing: batched arithmetic depends on
@@ -27,6 +31,7 @@ def run(out: Path, cohort: dict[str, Any], data: datasets.Data, retry_failed: bo
         cohort: An entry of the plan.
         data: The study's data set.
         retry_failed: Whether members whose training is known to have failed count as missing.
+        checkpoint_s: Least seconds between two checkpoints.
 
     Returns:
         `{"cohort", "written": [ids], "failed": [ids]}`.
@@ -47,29 +52,77 @@ def run(out: Path, cohort: dict[str, Any], data: datasets.Data, retry_failed: bo
     if not missing:
         return summary
     devices.prepare(plan["device"], plan["threads"])
-    trainer = _trainer(record, plan, population, cohort, data)
+    sources, orphans = _sources(out, population, cohort)
+    for index, cause in orphans.items():
+        if index in missing:
+            _fail(out, population, index, cause)
+            summary["failed"].append(member.member_id(population["name"], index))
+    cohort = {**cohort, "indices": [index for index in cohort["indices"] if index not in orphans]}
+    if not cohort["indices"]:
+        return summary
+    trainer = make_trainer(record, plan, population, cohort, data, sources)
+    trainer.checkpoint = _checkpoint(out, record, plan, population, cohort, checkpoint_s)
     progress = out / directory.CHECKPOINTS / f"{cohort['id']}.progress"
     history = _train(trainer, cohort, cohorts.file_progress(progress))
-    masks = [layer.mask(trainer.cohort.training.rank) for layer in trainer.cohort.layers]
+    masks = trainer.cohort.masks()
     for position, index in enumerate(cohort["indices"]):
         if index not in missing:
             continue
-        failure = directory.failure_path(out, cohort["population"], index)
+        name = member.member_id(population["name"], index)
         if position in history.failures:
-            cause = {"population": population["name"], "index": index, "pruner": population["pruner"]}
-            files.write_json(failure, {**cause, **history.failures[position]})
-            summary["failed"].append(member.member_id(population["name"], index))
+            _fail(out, population, index, **history.failures[position])
+            summary["failed"].append(name)
             continue
-        facts = _facts(record, plan, population, trainer, index)
-        content = _content(record, trainer, facts, history, masks, position)
-        member.write(_path(out, cohort, index), content)
-        failure.unlink(missing_ok=True)
-        summary["written"].append(member.member_id(population["name"], index))
+        facts = content.facts(record, plan, population, cohort, trainer, index)
+        stored = content.of_member(record, trainer, facts, masks, position)
+        member.write(_path(out, cohort, index), stored)
+        directory.failure_path(out, population["name"], index).unlink(missing_ok=True)
+        summary["written"].append(name)
+    trainer.checkpoint.remove()
     progress.unlink(missing_ok=True)
     return summary
 
 
-def _train(trainer: cohorts.Trainer, cohort: dict[str, Any], progress: cohorts.Progress) -> cohorts.History:
+def _fail(out: Path, population: dict[str, Any], index: int, cause: str, step: int = 0) -> None:
+    path = directory.failure_path(out, population["name"], index)
+    record = {"population": population["name"], "index": index, "pruner": population["pruner"]}
+    files.write_json(path, {**record, "cause": cause, "step": step})
+
+
+def _sources(
+    out: Path, population: dict[str, Any], cohort: dict[str, Any]
+) -> tuple[list[Member], dict[int, str]]:
+    """The members that a control is made from; index → cause where one is not there."""
+    of: str | None = population["options"].get("of")
+    found, orphans = [], {}
+    if of is None:
+        return found, orphans
+    for index in cohort["indices"]:
+        try:
+            found.append(Member(directory.member_path(out, of, index)))
+        except ArchiveError as error:
+            orphans[index] = f"its source cannot be read: {error}"
+    return found, orphans
+
+
+def _checkpoint(
+    out: Path,
+    record: dict[str, Any],
+    plan: dict[str, Any],
+    population: dict[str, Any],
+    cohort: dict[str, Any],
+    every_s: float,
+) -> checkpoint.File:
+    key = {
+        "population": population["digest"],
+        "indices": cohort["indices"],
+        "snapshots": record["snapshots"],
+        **{field: plan[field] for field in ("engine", "precision", "device", "threads", "torch")},
+    }
+    return checkpoint.File(out / directory.CHECKPOINTS / f"{cohort['id']}.checkpoint", key, every_s)
+
+
+def _train(trainer: cohorts.Trainer, cohort: dict[str, Any], progress: cohorts.Progress) -> histories.History:
     try:
         return trainer.train(progress)
     except torch.OutOfMemoryError as error:
@@ -83,122 +136,57 @@ def _path(out: Path, cohort: dict[str, Any], index: int) -> Path:
     return directory.member_path(out, cohort["population"], index)
 
 
-def _trainer(
+def make_trainer(
     record: dict[str, Any],
     plan: dict[str, Any],
     population: dict[str, Any],
     cohort: dict[str, Any],
     data: datasets.Data,
+    sources: Sequence[Member],
 ) -> cohorts.Trainer:
-    seeds = study.Seeds.model_validate(record["seeds"])
+    """A cohort of a plan, ready to train."""
     training = study.Training.model_validate({**record["training"], **population["overrides"]})
-    layers = [networks.LayerShape(o["name"], tuple(o["shape"])) for o in record["network"]["layers"]]
-    pruner = pruners.resolve(population["pruner"], population["options"], training.epochs)
-    initial = state.initial(
-        seeds.study,
-        [seeds.levels(index) for index in cohort["indices"]],
-        training,
-        pruner,
-        population["density"],
-        layers,
-        plan["device"],
+    pruner = pruners.resolve(population["pruner"], population["options"], training.epochs, population["gate"])
+    fraction, seed = record["data"]["validation_fraction"], record["seeds"]["study"]
+    return cohorts.Trainer(
+        start(record, population, training, pruner, cohort["indices"], plan["device"], sources),
+        imaging.on_device(data, fraction, seed, plan["device"]),
+        cohorts.build_network(record, plan["device"]),
+        plan["engine"],
+        plan["precision"],
+        tuple(record["snapshots"]) if pruner.trained else (),
+        sources=sources,
     )
-    images = imaging.on_device(data, record["data"]["validation_fraction"], seeds.study, plan["device"])
-    return cohorts.Trainer(initial, images, cohorts.build_network(record), plan["engine"])
 
 
-def _facts(
+def start(
     record: dict[str, Any],
-    plan: dict[str, Any],
     population: dict[str, Any],
-    trainer: cohorts.Trainer,
-    index: int,
-) -> dict[str, Any]:
-    """What a member file says about itself before anything is known of its performance."""
-    images = trainer.images
-    return {
-        "population": population["name"],
-        "index": index,
-        **{key: population[key] for key in ("pruner", "gate", "refresh", "control", "options", "density")},
-        "overrides": population["overrides"],
-        "levels": study.Seeds.model_validate(record["seeds"]).levels(index),
-        "recipe_digest": record["recipe_digest"],
-        "population_digest": population["digest"],
-        "network": {
-            **{key: record["network"][key] for key in ("name", "width", "activation")},
-            "input_shape": record["data"]["input_shape"],
-            "classes": len(record["data"]["classes"]),
-        },
-        "data": {
-            **{key: record["data"][key] for key in ("name", "digest", "classes")},
-            "mean": images.mean.flatten().tolist(),
-            "deviation": images.deviation.flatten().tolist(),
-        },
-        "evaluation": {
-            "batch_size": rebuild.EVALUATION_BATCH,
-            "threads": plan["threads"],
-            "device": plan["device"],
-        },
-    }
-
-
-def _content(
-    record: dict[str, Any],
-    trainer: cohorts.Trainer,
-    facts: dict[str, Any],
-    history: cohorts.History,
-    final: list[torch.Tensor],
-    position: int,
-) -> Content:
-    """Everything that is stored of the member at one position of a cohort, its mask among `final`."""
-    cohort, member_slice = trainer.cohort, slice(position, position + 1)
-    masks, base, gains, origins, scores = {}, {}, {}, {}, {}
-    for layer, mask_of_all in zip(cohort.layers, final, strict=True):
-        name, shape = layer.layer.name, layer.layer.shape
-        weight, mask = layer.weight[member_slice], mask_of_all[member_slice]
-        masks[name], base[name] = mask.cpu().numpy().reshape(shape), weight.cpu().numpy().reshape(shape)
-        gain = cohort.pruner.gate.gain(weight, mask)
-        if gain is not None:
-            gains[name] = float(gain[0])
-        if layer.origin is not None:
-            origins[name] = layer.origin[position].cpu().numpy()
-        if record["keep_scores"] == "final" and not cohort.pruner.control:
-            scores[name] = layer.scores[position].cpu().numpy().reshape(shape)
-    effective = rebuild.effective_weights(cohort.pruner.gate, base, masks, gains)
-    module = rebuild.with_weights(facts, effective).to(facts["evaluation"]["device"])
-    logits = rebuild.evaluate(module, trainer.images.test[0], rebuild.EVALUATION_BATCH)
-    predicted, probability = rebuild.predictions(logits)
-    level = facts["levels"]
-    return Content(
-        facts={**facts, **_performance(trainer, history, position, predicted)},
-        recipe=Recipe(
-            cohort.seed, level["weights"], level["refresh"], cohort.training.weight_init, cohort.factor
-        ),
-        masks=masks,
-        gains=gains,
-        base=base,
-        origins=origins if history.events else {},
-        origin_kind=cohort.pruner.refresh.ORIGIN if cohort.pruner.refresh else None,
-        scores=scores,
-        prediction=predicted,
-        probability=probability,
+    training: study.Training,
+    pruner: pruners.Pruner,
+    indices: Sequence[int],
+    device: str,
+    sources: Sequence[Member],
+) -> states.State:
+    """Members of a population before their first step."""
+    seeds = study.Seeds.model_validate(record["seeds"])
+    levels = [seeds.levels(index) for index in indices]
+    network = record["network"]
+    around = surroundings.initial(
+        networks.Settings.of(network),
+        tuple(record["data"]["input_shape"]),
+        len(record["data"]["classes"]),
+        [networks.Parameter(p["name"], tuple(p["shape"]), p["rule"]) for p in network["unmasked"]],
+        [(b["name"], tuple(b["shape"])) for b in network["buffers"]],
+        (seeds.study, [level["weights"] for level in levels], training.weight_init),
+        optimizer.OPTIMIZERS[training.optimizer][1],
+        device,
     )
-
-
-def _performance(
-    trainer: cohorts.Trainer, history: cohorts.History, position: int, predicted: np.ndarray
-) -> dict[str, Any]:
-    """Accuracies and history of a member, as its file holds them."""
-    labels = trainer.images.test[1].cpu().numpy()
-    validation = history.validation[position]
-    return {
-        "accuracy": {
-            "test": int((predicted == labels).sum()) / len(labels),
-            "validation": validation[-1] if validation else None,
-            "best": history.best[position],
-            "n_test": len(labels),
-            "n_validation": len(trainer.images.validation[1]),
-        },
-        "history": {"loss": history.loss[position], "validation": validation},
-        "events": history.events,
-    }
+    for position, source in enumerate(sources):
+        for name, values in source.parameters().items():
+            if name in around.learned:
+                around.learned[name][position] = torch.from_numpy(values.copy())
+    layers = [networks.LayerShape(o["name"], tuple(o["shape"])) for o in network["layers"]]
+    return initial.state(
+        seeds.study, levels, training, pruner, population["density"], layers, around, device, sources
+    )

@@ -1,6 +1,7 @@
 """Synthetic studies on disk: masks given by the test, everything else plausible and fixed."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,10 @@ def build(
     failed: Sequence[str] = (),
     overrides: Mapping[str, dict[str, Any]] | None = None,
     events: int = 0,
+    rows: Mapping[str, dict[str, Any]] | None = None,
+    trained: Sequence[str] = (),
+    snapshots: Mapping[str, Mapping[int, Mapping[str, np.ndarray]]] | None = None,
+    epochs: int = 2,
 ) -> Archive:
     """Write a study and open it.
 
@@ -56,6 +61,10 @@ def build(
         failed: Ids of members, given as None, whose training failed.
         overrides: Population → its overrides.
         events: Refresh events per member.
+        rows: Population → further fields of its entry in the study.
+        trained: Populations whose base weights count as trained.
+        snapshots: Member id → epochs done → mask at that time.
+        epochs: Epochs of the training.
     """
     layers = _layers(masks)
     populations = []
@@ -63,15 +72,20 @@ def build(
         stored = [mask for mask in members if mask is not None]
         entry = _population(name, layers, len(members), stored[0] if stored else None)
         entry["overrides"] = (overrides or {}).get(name, {})
+        entry |= (rows or {}).get(name, {})
         populations.append(entry)
         for index, mask in enumerate(members):
             if mask is not None:
-                content = _content(entry, index, mask, draws, events)
+                content = replace(
+                    _content(entry, index, mask, draws, events),
+                    origin_kind="trained" if name in trained else None,
+                    snapshots=(snapshots or {}).get(f"{name}/{index:04d}", {}),
+                )
                 member.write(directory.member_path(folder, name, index), content)
             elif f"{name}/{index:04d}" in failed:
                 record = {"cause": "loss is not finite", "step": 7}
                 files.write_json(directory.failure_path(folder, name, index), record)
-    files.write_json(folder / directory.STUDY, _study(populations, layers, draws))
+    files.write_json(folder / directory.STUDY, _study(populations, layers, draws, epochs))
     return Archive(folder)
 
 
@@ -142,7 +156,7 @@ def _content(
 
 
 def _study(
-    populations: list[dict[str, Any]], layers: Mapping[str, tuple[int, ...]], draws: int
+    populations: list[dict[str, Any]], layers: Mapping[str, tuple[int, ...]], draws: int, epochs: int
 ) -> dict[str, Any]:
     described = [
         {"name": name, "shape": list(shape), "size": int(np.prod(shape))} for name, shape in layers.items()
@@ -161,7 +175,7 @@ def _study(
             "input_shape": [1, 8, 8],
         },
         "network": {"name": "conv2", "width": 1.0, "activation": "relu", "layers": described},
-        "training": {"epochs": 2},
+        "training": {"epochs": epochs},
         "analysis": {"interpolation_pairs": 6, "interpolation_points": 11},
         "populations": populations,
         "warnings": [],

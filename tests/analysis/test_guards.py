@@ -38,6 +38,27 @@ def test_an_incomplete_study_says_what_is_missing(tmp_path):
     )
 
 
+@pytest.mark.parametrize("draws", [1, 2, 3])
+def test_other_kinds_of_weights_are_no_further_draws(tmp_path, draws):
+    masks = builder.random_masks({"a": 0.5, "magnitude": 0.5}, members=6)
+    archive = builder.build(tmp_path, masks, draws=draws, trained=["magnitude"])
+    assert len(set(archive.blocks.values())) == 2 * draws
+    found = warnings_of(archive).get("few-weight-draws", [])
+    said = {1: ["1 draw of base weights"], 2: ["2 draws of base weights"], 3: []}[draws]
+    assert [row["text"].partition(":")[0] for row in found] == said
+
+
+@pytest.mark.parametrize(("trained", "warned"), [(True, True), (False, False)])
+def test_only_what_was_trained_is_held_against_guessing(tmp_path, trained, warned):
+    masks = builder.random_masks({"a": 0.5}, members=5)
+    row = {"a": {"control": "magnitude", "trained": trained}}
+    archive = builder.build(tmp_path, masks, rows=row)
+    for member in archive.ids:
+        archive.member(member).facts["accuracy"]["test"] = 0.5
+    archive.study["data"]["classes"] = ["a", "b"]
+    assert ("at-guessing" in warnings_of(archive)) == warned
+
+
 def test_too_few_masks_for_an_embedding(tmp_path):
     found = warnings_of(builder.build(tmp_path, builder.random_masks({"a": 0.5}, members=3)))
     assert found["few-members-to-embed"][0]["where"] == "embeddings"

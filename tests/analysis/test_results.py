@@ -32,8 +32,8 @@ def found(study):
 def test_what_is_written_is_what_is_returned(study, found):
     assert files.read_json(study.directory / "analysis" / "results.json") == found
     assert list(found) == [
-        "schema", "study", "created", "populations", "members", "failures", "accuracy", "overlap", "tests",
-        "landscape", "embeddings", "warnings",
+        "schema", "study", "created", "populations", "members", "failures", "accuracy", "overlap", "movement",
+        "tests", "landscape", "embeddings", "warnings",
     ]  # fmt: skip
     assert found["landscape"] == [{"a": "beta"}] and found["study"] == study.study
 
@@ -124,6 +124,78 @@ def test_missing_accuracies_stay_missing(tmp_path):
     first, second = found["members"]
     assert (first["best_epoch"], first["best_epoch_accuracy"], first["validation_accuracy"]) == (2, 0.55, 0.4)
     assert second["best_epoch"] is second["best_epoch_accuracy"] is second["validation_accuracy"] is None
+
+
+DENSE = {"dense": {"compared": False, "trained": True, "control": "dense"}}
+
+
+@pytest.mark.parametrize("compared", [0, 1, 2])
+def test_an_accuracy_reference_is_compared_with_nothing(tmp_path, compared):
+    full = {name: np.ones(shape, dtype=bool) for name, shape in builder.SHAPES.items()}
+    masks = {"dense": [full] * 4, "a": [builder.random_mask(seed, 0.5) for seed in range(compared)]}
+    snapshots = {f"dense/{index:04d}": {1: full} for index in range(4)}
+    archive = builder.build(tmp_path, masks, rows=DENSE, trained=["dense"], snapshots=snapshots)
+    found = analysis.analyze(archive, with_umap=True)
+    assert json.loads((tmp_path / "analysis" / "results.json").read_text()) == found
+    own = [f"a/{index:04d}" for index in range(compared)]
+    assert [row["id"] for row in found["members"]] == [f"dense/{index:04d}" for index in range(4)] + own
+    assert [row["compared"] for row in found["populations"]] == [False, True]
+    accuracies = {row["population"]: row for row in found["accuracy"] if row["metric"] == "accuracy"}
+    assert accuracies["dense"]["estimate"]["n"] == 4 and accuracies["dense"]["sampling_sd"] > 0
+    assert {(row["a"], row["b"]) for row in found["overlap"]} == ({("a", "a")} if compared > 1 else set())
+    assert found["embeddings"] == [] and found["movement"] == []
+    codes = {row["code"]: row for row in found["warnings"]}
+    assert ("nothing-to-compare" in codes) == (compared < 2)
+    assert ("few-members-to-embed" in codes) == (compared == 2)
+    assert not {"unequal-densities", "duplicate-members"} & set(codes)
+    if compared < 2:
+        said = f"{compared} mask{'s' * (compared != 1)} to compare: there is no overlap"
+        assert codes["nothing-to-compare"]["text"].startswith(said)
+    with np.load(tmp_path / "analysis" / "overlap.npz") as arrays:
+        assert arrays["ids"].tolist() == own and arrays["ids"].dtype.kind == "U"
+        assert arrays["hamming"].shape == (compared, compared)
+
+
+def test_an_embedding_leaves_the_accuracy_reference_out(tmp_path):
+    masks = builder.random_masks({"a": 0.5, "dense": 1.0}, members=4)
+    found = analysis.analyze(builder.build(tmp_path, masks, rows=DENSE))
+    (row,) = found["embeddings"]
+    assert [point["id"] for point in row["points"]] == [f"a/{index:04d}" for index in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("stated", "trained"),
+    [({}, True), ({"control": "random"}, False), ({"control": "magnitude", "trained": True}, True)],
+)
+def test_populations_say_whether_they_were_trained(tmp_path, stated, trained):
+    masks = builder.random_masks({"a": 0.5}, members=2)
+    archive = builder.build(tmp_path, masks, rows={"a": stated})
+    (row,) = results.assemble(archive, distances.measure(archive))["populations"]
+    assert (row["trained"], row["compared"]) == (trained, True)
+
+
+def test_kept_counts_that_differ_between_members_are_those_of_the_members(tmp_path):
+    """Global selection: the study plans no count per layer, and each member has its own."""
+    masks = [builder.random_mask(seed, density) for seed, density in ((0, 0.2), (1, 0.5), (2, 0.35))]
+    layers = [
+        {"name": name, "size": int(np.prod(shape)), "kept": None} for name, shape in builder.SHAPES.items()
+    ]
+    archive = builder.build(
+        tmp_path, {"a": masks, "b": [None]}, rows={name: {"layers": layers} for name in "ab"}
+    )
+    found = analysis.analyze(archive)
+    counts = [sum(int(layer.sum()) for layer in mask.values()) for mask in masks]
+    assert [row["kept"] for row in found["populations"]] == [pytest.approx(np.mean(counts)), None]
+    assert found["populations"][0]["size"] == sum(layer["size"] for layer in layers)
+    pairs = [(masks[i], masks[j]) for i in range(3) for j in range(i)]
+    for layer in builder.SHAPES:
+        kept = [(a[layer].mean(), b[layer].mean()) for a, b in pairs]
+        expected = np.mean([p * (1 - q) + q * (1 - p) for p, q in kept])
+        (row,) = (row for row in found["overlap"] if (row["layer"], row["metric"]) == (layer, "hamming"))
+        assert row["chance"] == pytest.approx(expected, abs=1e-12)
+        assert row["estimate"]["value"] == pytest.approx(
+            np.mean([(a[layer] ^ b[layer]).mean() for a, b in pairs])
+        )
 
 
 def test_nothing_stored(tmp_path):

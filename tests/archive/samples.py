@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,21 @@ def tiny() -> Content:
         base=base(drawn),
         prediction=np.array([2, 0]),
         probability=np.array([[0.0, 0.25, 0.75], [1.0, 0.0, 0.0]], dtype=np.float16),
+    )
+
+
+def tiny_with_everything() -> Content:
+    """As `tiny`, with trained weights, two snapshots, a buffer and a parameter without axes."""
+    plain = tiny()
+    return replace(
+        plain,
+        base={"fc": np.linspace(-1, 1, 8, dtype=np.float32).reshape(2, 4)},
+        origin_kind="trained",
+        snapshots={
+            epoch: {"fc": np.roll(plain.masks["fc"], shift, axis=1)} for epoch, shift in ((2, 1), (0, 2))
+        },
+        buffers={"norm.running_mean": np.array([0.5, -2.0], dtype=np.float32)},
+        parameters={"scale": np.array(3.0, dtype=np.float32)},
     )
 
 

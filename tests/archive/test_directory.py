@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,51 @@ def test_packed_rows_are_the_masks(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         archive.packed("fc", (member_id for member_id in chosen)), archive.packed("fc")[[4, 1]]
     )
+
+
+def test_populations_that_are_not_compared_are_left_out(tmp_path: Path) -> None:
+    samples.archive(tmp_path, {"a": 2, "dense": 2, "b": 1}, missing=("a/0000",))
+    study = files.read_json(tmp_path / directory.STUDY)
+    for population, compared in zip(study["populations"], (None, False, True), strict=True):
+        population.update({} if compared is None else {"compared": compared})
+    files.write_json(tmp_path / directory.STUDY, study)
+    archive = Archive(tmp_path)
+    assert archive.compared == ["a/0001", "b/0000"]
+    assert archive.ids == ["a/0001", "dense/0000", "dense/0001", "b/0000"]
+
+
+def test_a_snapshot_is_read_by_id(tmp_path: Path) -> None:
+    samples.archive(tmp_path, {"a": 2})
+    earlier = samples.masks(5, 0.2)
+    content = replace(samples.content("a", 1), snapshots={3: earlier})
+    member.write(directory.member_path(tmp_path, "a", 1), content)
+    archive = Archive(tmp_path)
+    found = archive.snapshot("a/0001", 3)
+    assert list(found) == list(earlier)
+    for layer, mask in earlier.items():
+        np.testing.assert_array_equal(found[layer], mask)
+    for one, epoch in (("a/0001", 2), ("a/0000", 3)):
+        with pytest.raises(ArchiveError, match=f"no snapshot at epoch {epoch}"):
+            archive.snapshot(one, epoch)
+
+
+def test_members_of_other_weights_are_in_other_blocks(tmp_path: Path) -> None:
+    """Two draws of three kinds of base weights: drawn by two rules, and trained from draws of the first."""
+    kinds = {"normal": ("kaiming-normal", None), "sign": ("signed-constant", None)}
+    kinds |= {"trained": ("kaiming-normal", "trained"), "again": ("kaiming-normal", None)}
+    samples.archive(tmp_path, dict.fromkeys(kinds, 4))
+    for name, (init, origin) in kinds.items():
+        for index in range(4):
+            recipe = replace(samples.RECIPE, level=index % 2, init=init)
+            plain = samples.content(name, index)
+            stored = replace(plain, recipe=recipe, base=samples.base(plain.masks, recipe), origin_kind=origin)
+            member.write(directory.member_path(tmp_path, name, index), stored)
+    blocks = Archive(tmp_path).blocks
+    of = {name: [blocks[f"{name}/{index:04d}"] for index in range(4)] for name in kinds}
+    assert of["normal"] == of["again"] == [0, 1, 0, 1]
+    for name in kinds:
+        assert of[name] == of[name][:2] * 2
+    assert len({*of["normal"], *of["sign"], *of["trained"]}) == 6
 
 
 def test_weights_are_checked_and_networks_need_torch(tmp_path: Path) -> None:

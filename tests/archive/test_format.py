@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from masklab.archive import Member, container, member
+from masklab.archive import Content, Member, container, encoding
 from masklab.errors import ArchiveError
 
 from . import samples
@@ -32,10 +32,18 @@ GOLDEN_FILE = "5d933094cbdbe4ef83588aacce25672eb020144b56fea35c4d394b0125faac2c"
 
 GOLDEN_DATA = "00000034003a003c0000000028b52ffd2001090000390200"
 
+GOLDEN_FILE_WITH_EVERYTHING = "193984bc98604bd638e25e93889d05dadd9e6c1612f201d21e8a5cdad9b8a510"
 
-@pytest.fixture(name="file")
-def _file(tmp_path: Path) -> Path:
-    (tmp_path / "member").write_bytes(member.encode(samples.tiny()))
+GOLDEN_DATA_WITH_EVERYTHING = (
+    "0000003f000000c0000080bf6edb36bfb76ddbbe254912be2549123eb76ddb3e6edb363f0000803f0000404000000034003a003c"
+    "0000000028b52ffd200109000039020028b52ffd2001090000c628b52ffd200109000063"
+)
+
+
+@pytest.fixture(name="file", params=[samples.tiny, samples.tiny_with_everything])
+def _file(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    content: Content = request.param()
+    (tmp_path / "member").write_bytes(encoding.encode(content))
     return tmp_path / "member"
 
 
@@ -45,7 +53,7 @@ def _header(data: bytes) -> tuple[int, dict[str, Any]]:
 
 
 def test_bytes_of_a_member_never_change() -> None:
-    data = member.encode(samples.tiny())
+    data = encoding.encode(samples.tiny())
     start, header = _header(data)
     assert start % 8 == 0
     assert header.pop("__metadata__") == {
@@ -61,6 +69,33 @@ def test_bytes_of_a_member_never_change() -> None:
     assert container.digest(data) == GOLDEN_FILE
 
 
+def test_bytes_of_a_member_with_everything_never_change() -> None:
+    data = encoding.encode(samples.tiny_with_everything())
+    start, header = _header(data)
+    document = json.loads(header.pop("__metadata__")["masklab"])
+    golden = json.loads(GOLDEN_DOCUMENT)
+    assert set(document) - set(golden) == {"snapshots"}
+    assert document["snapshots"] == [
+        {"epoch": 0, "layers": [{"codec": "bitmap", "kept": 4}]},
+        {"epoch": 2, "layers": [{"codec": "bitmap", "kept": 4}]},
+    ]
+    assert document["layers"] == [{**golden["layers"][0], "origin": {"kind": "trained", "width": 0}}]
+    assert {
+        name: (entry["dtype"], entry["shape"], entry["data_offsets"]) for name, entry in header.items()
+    } == {
+        "buffer/norm.running_mean": ("F32", [2], [0, 8]),
+        "parameter/fc.weight": ("F32", [2, 4], [8, 40]),
+        "parameter/scale": ("F32", [], [40, 44]),
+        "prediction/probability": ("F16", [2, 3], [44, 56]),
+        "mask/fc": ("U8", [10], [56, 66]),
+        "prediction/class": ("U8", [2], [66, 68]),
+        "snapshot/0/fc": ("U8", [10], [68, 78]),
+        "snapshot/2/fc": ("U8", [10], [78, 88]),
+    }
+    assert data[start:].hex() == GOLDEN_DATA_WITH_EVERYTHING
+    assert container.digest(data) == GOLDEN_FILE_WITH_EVERYTHING
+
+
 def _is_refused(file: Path) -> bool:
     try:
         Member(file).verify()
@@ -71,7 +106,7 @@ def _is_refused(file: Path) -> bool:
 
 def test_every_single_bit_flip_is_found(file: Path) -> None:
     whole = file.read_bytes()
-    assert len(whole) < 1500
+    assert len(whole) < 2500
     assert not _is_refused(file)
     with file.open("r+b", buffering=0) as damaged:
         for at, byte in enumerate(whole):
@@ -152,6 +187,8 @@ def test_a_consistent_file_with_a_foreign_description_is_read_or_refused(file: P
             read = Member(file)
             read.verify()
             read.scores()
+            read.buffers()
+            read.parameters()
         except ArchiveError:
             continue
         assert changed["layers"][0]["shape"] == [2, 4]

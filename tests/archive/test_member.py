@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masklab import bits
-from masklab.archive import Content, Layer, Member, Recipe, member
+from masklab.archive import Content, Layer, Member, Recipe, encoding, member
 from masklab.errors import ArchiveError
 
 from . import samples
@@ -76,7 +76,7 @@ def test_scores_predictions_and_probabilities_may_be_absent(tmp_path: Path) -> N
 def test_equal_content_gives_equal_bytes() -> None:
     content = _with_everything()
     shuffled = replace(content, facts=dict(reversed(list(content.facts.items()))))
-    assert member.encode(content) == member.encode(shuffled) == member.encode(_with_everything())
+    assert encoding.encode(content) == encoding.encode(shuffled) == encoding.encode(_with_everything())
 
 
 def test_the_safetensors_library_reads_the_same_arrays(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_classes_take_the_narrowest_type(tmp_path: Path, classes: int, dtype: ty
 
 def test_the_member_digest_covers_every_weight_and_every_bit() -> None:
     content = samples.content()
-    digest = member.member_digest(content.base, content.masks)
+    digest = encoding.member_digest(content.base, content.masks)
     hashed = hashlib.sha256()
     for name in samples.SHAPES:
         hashed.update(content.base[name].astype("<f4").tobytes())
@@ -124,8 +124,8 @@ def test_the_member_digest_covers_every_weight_and_every_bit() -> None:
             ^ (np.arange(content.masks[name].size) == 3).reshape(content.masks[name].shape),
         }
         assert digest not in {
-            member.member_digest(weights, content.masks),
-            member.member_digest(content.base, masks),
+            encoding.member_digest(weights, content.masks),
+            encoding.member_digest(content.base, masks),
         }
 
 
@@ -205,7 +205,7 @@ def test_an_unknown_layer_names_the_known_ones(tmp_path: Path) -> None:
 
 def test_one_layer_can_be_trusted_alone(tmp_path: Path) -> None:
     content = samples.content()
-    data = bytearray(member.encode(content))
+    data = bytearray(encoding.encode(content))
     data[-1] ^= 1  # in the last tensor by name, the mask of `fc`
     (tmp_path / "member").write_bytes(data)
     stored = Member(tmp_path / "member")
@@ -224,5 +224,5 @@ def test_a_file_that_goes_away_is_an_archive_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize("density", [0.02, 0.5, 0.98])
 def test_size_on_disk_stays_near_one_bit_per_weight(density: float) -> None:
     drawn = samples.masks(0, density, {"fc": (200, 500)})
-    size = len(member.encode(samples.content(drawn=drawn)))
+    size = len(encoding.encode(samples.content(drawn=drawn)))
     assert size < 1.25 * math.prod((200, 500)) / 8 + 1500

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -83,6 +85,41 @@ def test_content_digest_covers_everything_that_is_content() -> None:
 
 
 def test_the_folder_is_the_registry() -> None:
-    assert set(data.names()) == {"digits", "imagefolder"}
+    published = {"cifar10", "cifar100", "fashion-mnist", "mnist"}
+    assert set(data.names()) == {"arrays", "digits", "imagefolder"} | published
+    assert data.names() == sorted(data.names())
     with pytest.raises(ConfigError, match=r"unknown data set 'digit' \(did you mean 'digits'\?\)"):
         data.load("digit")
+
+
+@pytest.mark.parametrize("name", ["arrays", "digits", "imagefolder"])
+def test_what_cannot_be_downloaded_says_so(name: str) -> None:
+    with pytest.raises(
+        ConfigError,
+        match=rf"'{name}' cannot be downloaded \(data.download = true\); those that can: cifar10, cifar100, ",
+    ):
+        data.load(name, "/nowhere", download=True)
+
+
+def test_names_are_known_without_heavy_libraries() -> None:
+    code = (
+        "import sys; from masklab import data; from masklab.data import augmentations\n"
+        "data.names(); augmentations.NAMES\n"
+        "print([name for name in ('torch', 'torchvision', 'sklearn', 'PIL') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("name", ["arrays", "imagefolder", "mnist"])
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("~no-such-user/x", "has no home folder to start from"),
+        ("x" * 5000, "cannot look at .*File name too long"),
+        ("a\0b", "a\0b"),
+    ],
+)
+def test_paths_that_no_system_has(name: str, path: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        data.load(name, path)

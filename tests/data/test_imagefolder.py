@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from masklab import data
+from masklab.data import imagefolder
 from masklab.errors import ConfigError, DataError
 
 Pixels = np.ndarray
@@ -61,7 +62,7 @@ def test_colour_images_have_three_channels_in_the_order_red_green_blue(tmp_path:
     assert loaded.train_images[:, :, 0, 0].tolist() == [[10, 11, 12], [11, 12, 13], [20, 21, 22]]
 
 
-@pytest.mark.parametrize("place", ["train/cat/b.png", "test/dog/a.png"])
+@pytest.mark.parametrize("place", ["train/cat/a.png", "train/cat/b.png", "test/dog/a.png"])
 def test_grey_images_among_coloured_ones_become_colour(tmp_path: Path, place: str) -> None:
     folder = _folder(tmp_path, _colour)
     _save(folder / place, _grey(7))
@@ -139,6 +140,10 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda root: (root / "test/dog/a.png").write_text("hello"),
         "test/dog/a.png is not a readable image",
     ),
+    "link to nowhere": (
+        lambda root: (root / "test/dog/b.png").symlink_to(root / "gone.png"),
+        r"test/dog/b.png is not a readable image \(No such file or directory\)",
+    ),
     "folder as image": (lambda root: (root / "train/dog/b.png").mkdir(), "dog/b.png is not a readable image"),
     "floating-point image": (
         lambda root: _save(root / "train/dog/b.tif", np.ones((2, 3), dtype=np.float32)),
@@ -181,6 +186,27 @@ def test_every_damage_of_a_small_image_is_an_image_or_a_data_error(tmp_path: Pat
                 assert _load(folder).train_images.shape == (3, 1, 2, 3)
             except DataError:
                 continue
+
+
+def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, scan = _folder(tmp_path / "images"), os.scandir
+
+    def refuse(place: Path) -> object:
+        if place.name == "dog":
+            raise PermissionError(13, "Permission denied")
+        return scan(place)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DataError, match=r"cannot read the folder .*train/dog: Permission denied$"):
+        _load(folder)
+
+
+def test_more_images_than_a_thread_takes_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = _folder(tmp_path)
+    for level in range(20):
+        _save(folder / f"train/dog/{level:02d}.png", _grey(level))
+    monkeypatch.setattr(imagefolder, "_AT_ONCE", 3)
+    assert _load(folder).train_images[:, 0, 0, 0].tolist() == [10, 11, *range(20), 20]
 
 
 def test_a_path_is_needed() -> None:

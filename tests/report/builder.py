@@ -7,8 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from .recipe import DENSITY, HOSTILE, LAYERS, PRUNERS, Pruner, population, study
+from . import moving
+from .recipe import (
+    DENSITY,
+    HOSTILE,
+    HOSTILE_LAYER,
+    LAYERS,
+    PRUNERS,
+    Pruner,
+    population,
+    study,
+)
 
+FEW_DRAWS = "Fewer than 3 draws of base weights."
 CREATED = "2025-03-04T05:06:07.891011+00:00"
 
 
@@ -60,19 +71,16 @@ def build(
         "populations": [population(names[p], pruner, members, draws) for p, pruner in enumerate(pruners)],
         "members": drawn,
         "failures": [{"id": f"{names[0]}/0099", "cause": HOSTILE, "step": 3}] if hostile else [],
-        "accuracy": _accuracy(names, drawn),
+        "accuracy": accuracy(names, drawn),
         "overlap": _overlap(names, rows, masks),
         "tests": [],
         "landscape": _landscape(random, names, pruners, rows),
+        "movement": moving.rows(names, rows, masks, estimate),
         "embeddings": _embeddings(names, rows, masks),
-        "warnings": [
-            {
-                "code": "few-draws",
-                "text": "Fewer than 3 draws of base weights.",
-                "where": HOSTILE if hostile else None,
-            }
-        ],
+        "warnings": [{"code": "few-draws", "text": FEW_DRAWS, "where": HOSTILE if hostile else None}],
     }
+    if hostile:
+        results = json.loads(json.dumps(results).replace('"conv1"', json.dumps(HOSTILE_LAYER)))
     return save(directory, results, names, rows, masks)
 
 
@@ -140,7 +148,7 @@ def _member(
     }
 
 
-def _accuracy(names: list[str], members: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def accuracy(names: list[str], members: list[dict[str, Any]]) -> list[dict[str, Any]]:
     rows = []
     for name, metric in itertools.product(names, ("accuracy", "best_epoch_accuracy", "validation_accuracy")):
         values = [m[metric] for m in members if m["population"] == name and m[metric] is not None]

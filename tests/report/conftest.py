@@ -5,7 +5,7 @@ import pytest
 
 from masklab import report
 
-from . import builder, dom
+from . import builder, dom, recipe, variants
 
 
 class Page(NamedTuple):
@@ -54,3 +54,37 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> Page:
     path = report.write([first, second], first / "both.html")
     html = path.read_text(encoding="utf-8")
     return Page(first, path, results, html, dom.parse(html))
+
+
+@pytest.fixture(scope="session")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Page:
+    """Everything that is not in every study: controls, a reference, norms, an unusual recipe, its warning."""
+    folder = tmp_path_factory.mktemp("full")
+    results = builder.build(folder, populations=7, members=3, hostile=True)
+    variants.add_reference(results)
+    study = results["study"]
+    study["network"].update(
+        name="torchvision:resnet18",
+        width=1.0,
+        batchnorm="learned",
+        mask_only=["conv*", "fc?"],
+        mask_except=["<b>stem"],
+        unmasked=recipe.UNMASKED,
+        buffers=[["bn1.running_mean", [16]], ["bn1.running_var", [16]]],
+    )
+    study["training"].update(
+        optimizer="adam",
+        schedule="cosine-step",
+        warmup_epochs=5,
+        label_smoothing=0.1,
+        selection="global",
+        ramp_epochs=1,
+        weight_init="uniform",
+    )
+    results["populations"][1]["overrides"] = {"fan_scale": "reference"}
+    results["populations"][2]["options"] = {"rate": 0.1, "period": None, "period_steps": 300}
+    results["warnings"].append(
+        {"code": "reference-fan-scale", "text": "its fan is replicated", "where": "biprop-d0.5"}
+    )
+    builder.rewrite(folder, results)
+    return _page(folder, results)

@@ -3,6 +3,7 @@
 from typing import Any
 
 LAYERS = {"conv1": 1728, "conv2": 3686, "conv3": 7372, "conv4": 9216, "fc1": 12000, "fc2": 2560}
+HOSTILE_LAYER = "<b>conv1</b>$_1$"
 HOSTILE = '"><img src=x onerror=alert(1)>'
 DENSITY = 0.5
 
@@ -16,14 +17,26 @@ PRUNERS: tuple[Pruner, ...] = (  # pruner, refresh, what masks share, accuracy
     ("biprop+iterand", "iterand", 0.5, 0.8651),
     ("random", None, 0.0, 0.1043),
 )
+REFERENCE = "dense-d1"
+UNMASKED = [
+    {"name": "stem.weight", "shape": [16, 3, 3, 3], "rule": "drawn"},
+    *({"name": f"block{n}.class_token", "shape": [1, 1, 8], "rule": "constructed"} for n in range(8)),
+    {"name": "scale", "shape": [], "rule": "learned-one"},
+    {"name": "fc1.bias", "shape": [256], "rule": "zero"},
+]
 TRAINING: dict[str, Any] = {
     "epochs": 20,
     "batch_size": 128,
+    "optimizer": "sgd",
     "learning_rate": 0.1,
     "momentum": 0.9,
     "weight_decay": 0.0001,
     "schedule": "cosine",
-    "augment": True,
+    "warmup_epochs": 0,
+    "label_smoothing": 0.0,
+    "selection": "layer",
+    "ramp_epochs": None,
+    "augment": "crop-flip",
     "weight_init": "kaiming-normal",
     "fan_scale": "none",
     "score_init": "uniform",
@@ -50,6 +63,7 @@ def study(
         "data": {
             "name": "cifar10",
             "path": HOSTILE if hostile else "data/cifar10",
+            "download": False,
             "validation_fraction": 0.1,
             "digest": "c1" * 32,
             "train": 45000,
@@ -58,8 +72,9 @@ def study(
             "classes": [HOSTILE if hostile else "plane", *(f"class-{c}" for c in range(1, 10))],
             "input_shape": [3, 32, 32],
         },
-        "network": {"name": "conv4", "width": 0.5, "activation": "relu", "layers": layers},
+        "network": _network(layers),
         "training": dict(TRAINING),
+        "plan": {"engine": "vmap", "precision": "fp32", "device": "cpu", "threads": 1, "torch": "2.15.0"},
         "analysis": {"interpolation_pairs": 4, "interpolation_points": 11},
         "recipe_digest": "ab" * 32,
         "populations": [
@@ -75,6 +90,11 @@ def study(
         ],
         "provenance": _provenance(hostile),
     }
+
+
+def _network(layers: list[dict[str, Any]]) -> dict[str, Any]:
+    common: dict[str, Any] = {"name": "conv4", "width": 0.5, "activation": "relu", "batchnorm": "frozen"}
+    return {**common, "mask_only": [], "mask_except": [], "layers": layers, "unmasked": [], "buffers": []}
 
 
 def _provenance(hostile: bool) -> dict[str, Any]:
@@ -112,7 +132,9 @@ def population(name: str, pruner: Pruner, members: int, draws: int) -> dict[str,
         "blocks": min(draws, members),
         "size": size,
         "kept": sum(int(n * DENSITY + 0.5) for n in LAYERS.values()),
-        "options": {"rate": 0.2, "period": 3} if refresh else {},
+        "trained": kind != "random",
+        "compared": True,
+        "options": {"rate": 0.2, "period": 3, "period_steps": None} if refresh else {},
         "overrides": {"weight_init": "signed-constant"} if kind == "edge-popup" else {},
         "refresh_events": {"min": events, "max": events},
     }

@@ -71,7 +71,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Visit]]:
         context.close()
 
 
-@pytest.mark.parametrize("name", ["plain", "hostile", "single", "several"])
+@pytest.mark.parametrize("name", ["plain", "hostile", "single", "several", "full"])
 def test_page_loads_nothing_and_complains_about_nothing(
     visit: Callable[..., Visit], request: pytest.FixtureRequest, name: str
 ) -> None:
@@ -153,9 +153,13 @@ def test_theme_button_turns_page_and_figures(visit: Callable[..., Visit], plain:
     assert colours() == before
 
 
+@pytest.mark.parametrize("name", ["plain", "full"])
 @pytest.mark.parametrize("width", [400, 1280])
-def test_page_itself_never_scrolls_sideways(visit: Callable[..., Visit], plain: Page, width: int) -> None:
-    opened = visit(plain, viewport={"width": width, "height": 800})
+def test_page_itself_never_scrolls_sideways(
+    visit: Callable[..., Visit], request: pytest.FixtureRequest, name: str, width: int
+) -> None:
+    opened = visit(request.getfixturevalue(name), viewport={"width": width, "height": 800})
+    opened.tab.evaluate("() => document.querySelectorAll('details').forEach((part) => { part.open = true; })")
     assert opened.tab.evaluate("() => document.documentElement.scrollWidth") == width
 
 
@@ -169,7 +173,7 @@ CLIPPED = """() => [...document.querySelectorAll('svg.figure')].flatMap((figure)
 })"""
 
 
-@pytest.mark.parametrize("name", ["plain", "hostile", "single", "several"])
+@pytest.mark.parametrize("name", ["plain", "hostile", "single", "several", "full"])
 def test_no_label_of_a_figure_is_cut_off(
     visit: Callable[..., Visit], request: pytest.FixtureRequest, name: str
 ) -> None:
@@ -188,6 +192,37 @@ def test_table_downloads_as_csv(visit: Callable[..., Visit], plain: Page, tmp_pa
     assert len(lines) == 1 + len(plain.results["members"])
     member = plain.results["members"][0]
     assert lines[1].startswith(f'"{member["id"]}","{member["block"]}","{100 * member["accuracy"]:.2f}"')
+
+
+def test_movement_sorts_and_downloads(visit: Callable[..., Visit], plain: Page, tmp_path: Path) -> None:
+    opened = visit(plain)
+    wanted = [
+        f"{100.0 * value:.3f}"
+        for value in sorted(
+            row["estimate"]["value"]
+            for row in plain.results["movement"]
+            if (row["metric"], row["layer"]) == ("flipped_per_epoch", "whole")
+        )
+    ]
+    opened.tab.locator("#s1-movement-table thead th:nth-child(4) button").click()
+    assert _column(opened, "s1-movement-table", 4) == wanted
+    with opened.tab.expect_download() as download:
+        opened.tab.locator("#s1-movement-table .csv").click()
+    target = tmp_path / "movement.csv"
+    download.value.save_as(target)
+    lines = target.read_text(encoding="utf-8-sig").splitlines()
+    assert lines[0].startswith('"population","epoch","next","bits flipped per epoch, %"')
+    assert len(lines) == 1 + len(wanted)
+
+
+def test_flag_stands_out_above_the_first_table(visit: Callable[..., Visit], full: Page) -> None:
+    opened = visit(full)
+    flag, table = opened.tab.locator(".flag").bounding_box(), opened.tab.locator("#s1-summary").bounding_box()
+    assert flag is not None
+    assert table is not None
+    assert flag["y"] + flag["height"] <= table["y"]
+    width = opened.tab.evaluate("() => getComputedStyle(document.querySelector('.flag')).borderLeftWidth")
+    assert float(width.removesuffix("px")) >= 5.0
 
 
 def test_links_of_the_contents_open_what_is_folded(visit: Callable[..., Visit], plain: Page) -> None:

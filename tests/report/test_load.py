@@ -56,6 +56,23 @@ def _with(value: Any, *keys: str | int) -> Callable[[Any], None]:
         (_with(2, "schema"), "schema 2; this version of masklab reads schema 1"),
         (_with("nobody", "members", 0, "population"), "members names the population 'nobody'"),
         (_with("nobody", "landscape", 0, "b"), "landscape names the population 'nobody'"),
+        (_with("nobody", "movement", 0, "population"), "movement names the population 'nobody'"),
+        (
+            _with("soon", "movement", 0, "metric"),
+            r"movement\.0\.metric: Input should be 'flipped_per_epoch' or",
+        ),
+        (_without("movement", 3, "members"), r"movement\.3\.members: Field required"),
+        (_with(-1, "movement", 0, "to"), "movement of edge-popup-d0.5 goes back from epoch 0 to -1"),
+        (_with(False, "populations", 0, "compared"), "overlap edge-popup-d0.5 – edge-popup-d0.5 compares a"),
+        (
+            _with("maybe", "populations", 0, "trained"),
+            r"populations\.0\.trained: Input should be a valid boo",
+        ),
+        (_with([3], "populations", 0), r"populations\.0: Input should be a valid dictionary"),
+        (
+            _with([{"name": "a"}], "study", "network", "unmasked"),
+            r"network\.unmasked\.0\.shape: Field required",
+        ),
         (_with([0.0], "landscape", 0, "points"), "points and accuracies differ in number"),
         (_with("x/0", "embeddings", 0, "points", 0, "id"), "places 'x/0', which is no stored member"),
     ],

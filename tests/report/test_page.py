@@ -12,7 +12,7 @@ from masklab import report
 from . import builder, dom
 from .conftest import Page
 
-PAGES = ("plain", "hostile", "single", "several")
+PAGES = ("plain", "hostile", "single", "several", "full")
 
 
 @pytest.fixture(params=PAGES)
@@ -190,7 +190,7 @@ def test_single_member_says_what_is_undefined(single: Page) -> None:
 def test_failed_members_and_empty_study(tmp_path: Path) -> None:
     results = builder.build(tmp_path, populations=1, members=2)
     empty = copy.deepcopy(results)
-    for key in ("members", "accuracy", "overlap", "landscape", "embeddings"):
+    for key in ("members", "accuracy", "overlap", "landscape", "movement", "embeddings"):
         empty[key] = []
     empty["populations"][0].update(stored=0, failed=2, blocks=0, refresh_events={"min": None, "max": None})
     empty["failures"] = [
@@ -229,7 +229,7 @@ def test_methods_provenance_and_sources_are_those_of_the_study(plain: Page) -> N
     for wanted in (
         "batch size 128",
         "edge-popup-d0.5 (weight_init = signed-constant)",
-        "biprop+recycle-d0.5 (rate = 0.2, period = 3)",
+        "biprop+recycle-d0.5 (rate = 0.2, period = 3 epochs)",
         "0123abcd" * 5 + ", with uncommitted changes",
         "train 1 h 30 min",
         "torch 2.15.0",

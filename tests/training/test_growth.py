@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -90,18 +89,29 @@ def test_missing_members_come_back_with_the_same_bytes(tiny: TinyStudy, train: T
     assert member_bytes(tmp_path) == before
 
 
+def never(record: dict[str, Any], planned: dict[str, Any]) -> dict[str, Any]:
+    raise AssertionError("a plan that exists is not measured again")
+
+
 def test_the_plan_is_obeyed_and_another_device_refused(tiny: TinyStudy, train: Train, tmp_path: Path) -> None:
     of = tiny({"pruner": "edge-popup", "members": 8})
     train(of, tmp_path)
     stored = json.loads((tmp_path / "plan.json").read_text())
     assert [cohort["indices"] for cohort in stored["cohorts"]] == [[0, 1, 2, 3], [4, 5, 6, 7]]
     record = json.loads((tmp_path / "study.json").read_text())
-    with pytest.raises(ConfigError, match="was made for device 'cpu', now 'cuda'"):
-        plan.read_or_make(tmp_path, record, "cuda")
+    for wishes, message in (
+        (plan.Wishes(device="cuda"), "was made for device 'cpu', now 'cuda'"),
+        (plan.Wishes(engine="loop"), "was made for engine 'vmap', now 'loop'"),
+        (plan.Wishes(precision="bf16"), "was made for precision 'fp32', now 'bf16'"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            plan.read_or_make(tmp_path, record, wishes, never)
     for damaged, message in (
         ([], "field 'schema' is missing"),
         ({**stored, "device": 3}, "field 'device' is missing or not a str"),
         ({**stored, "engine": "warp"}, "is not a plan of this masklab"),
+        ({**stored, "precision": "fp8"}, "is not a plan of this masklab"),
+        ({**stored, "schema": 1}, "is of an older masklab"),
         ({**stored, "cohorts": [{**stored["cohorts"][0], "indices": [0, 0, 999]}]}, "names members that"),
         ({**stored, "cohorts": [{"id": "x"}]}, "field 'population' is missing"),
     ):
@@ -153,17 +163,3 @@ def test_an_override_that_repeats_the_recipe_is_none(tiny: TinyStudy, train: Tra
     train(tiny({"pruner": "edge-popup"}), tmp_path)
     again = train(tiny({"pruner": "edge-popup", "weight_init": "kaiming-normal"}), tmp_path)
     assert again.present == 2
-
-
-def test_cohorts_shrink_where_their_state_is_large() -> None:
-    def members(device: str, *shapes: list[int]) -> int:
-        layers = [{"size": int(np.prod(shape)), "shape": shape} for shape in shapes]
-        data, training = {"input_shape": [3, 32, 32]}, {"batch_size": 128}
-        return plan.cohort_members(
-            {"network": {"layers": layers}, "data": data, "training": training}, device
-        )
-
-    assert members("cpu", [4000, 10_000]) == 1
-    assert members("cpu", [10, 100]) == 6
-    assert members("cuda", [16, 3, 3, 3], [16, 16, 3, 3]) == 64
-    assert 1 < members("cuda", [64, 3, 3, 3], [64, 64, 3, 3], [256, 4096]) < 64

@@ -35,6 +35,7 @@ members = 8
 
 def start(study: Path, out: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "masklab_cli.app", "train", str(study), "--out", str(out), "--jobs", "2"]
+    command += ["--engine", "vmap", "--checkpoint", "0"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 

@@ -21,7 +21,12 @@ Train = Callable[..., Any]
 def test_every_pruner_stores_members_that_rebuild_to_their_predictions(
     tiny: TinyStudy, train: Train, tmp_path: Path
 ) -> None:
-    of = tiny(*({"pruner": name} for name in pruners.names()))
+    sourced = [name for name in pruners.names() if "of" in pruners.options_type(name).model_fields]
+    plain = [name for name in pruners.names() if name not in sourced]
+    of = tiny(
+        *({"pruner": name, "density": 1.0 if name == "dense" else 0.5} for name in plain),
+        *({"pruner": name, "of": "biprop+recycle-d0.5"} for name in sourced),
+    )
     outcome = train(of, tmp_path)
     archive = masklab.open(tmp_path)
     assert len(outcome.written) == len(archive.ids) == 2 * len(pruners.names())
@@ -46,7 +51,8 @@ def test_facts_say_what_happened(tiny: TinyStudy, train: Train, tmp_path: Path) 
     member = archive.member("biprop+recycle-d0.5/0001")
     facts = member.facts
     assert facts["events"] == [2, 3]
-    assert facts["options"] == {"period": 1, "rate": 0.2}
+    assert facts["options"] == {"period": 1, "period_steps": None, "rate": 0.2, "source": "highest"}
+    assert facts["event_unit"] == "epoch"
     assert facts["levels"] == {"weights": 1, "scores": 1, "batches": 1, "augment": 1, "refresh": 1, "mask": 1}
     assert len(facts["history"]["loss"]) == len(facts["history"]["validation"]) == 4
     best = facts["accuracy"]["best"]
@@ -79,6 +85,8 @@ def test_only_the_member_with_a_bad_loss_fails(
     calls, honest = [0], engines.gradients
 
     def broken(*arguments: Any) -> Any:
+        losses: torch.Tensor
+        gradients: dict[str, Any]
         losses, gradients = honest(*arguments)
         calls[0] += 1
         if calls[0] == 5:

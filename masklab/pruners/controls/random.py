@@ -6,10 +6,13 @@ Source: Su et al., Sanity-Checking Pruning Methods, NeurIPS 2020 (arXiv 2009.110
 """
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from pydantic import Field
 
 from masklab.pruners import options
+
+TRAINS = False
+COMPARED = True
 
 
 class Options(options.Options):
@@ -20,13 +23,18 @@ class Options(options.Options):
     )
 
 
-def draw_mask(random: np.random.RandomState, size: int, kept: int) -> Bool[np.ndarray, " size"]:
-    """Exactly `kept` of `size` weights, uniformly.
+def draw_mask(
+    random: np.random.RandomState,
+    weight: Float[np.ndarray, " size"],
+    kept: int,
+    source: Bool[np.ndarray, " size"] | None,
+) -> Bool[np.ndarray, " size"]:
+    """Exactly `kept` weights, uniformly.
 
     Examples:
-        >>> int(draw_mask(np.random.RandomState(0), 100, 30).sum())
+        >>> int(draw_mask(np.random.RandomState(0), np.zeros(100), 30, None).sum())
         30
     """
-    mask = np.zeros(size, dtype=bool)
-    mask[random.permutation(size)[:kept]] = True
+    mask = np.zeros(weight.size, dtype=bool)
+    mask[random.permutation(weight.size)[:kept]] = True
     return mask

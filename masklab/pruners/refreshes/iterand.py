@@ -24,7 +24,7 @@ class Options(options.RefreshOptions):
     )
 
 
-def check(layers: Sequence[tuple[str, int, int]], options: Options) -> list[str]:
+def check(layers: Sequence[tuple[str, int, int | None]], options: Options) -> list[str]:
     """Nothing can go wrong: whatever is pruned may be redrawn."""
     return []
 

@@ -3,7 +3,15 @@
 from collections.abc import Callable
 
 from masklab.report import load, style
-from masklab.report.figures import accuracy, distances, embeddings, interpolation, layers, matrices
+from masklab.report.figures import (
+    accuracy,
+    distances,
+    embeddings,
+    interpolation,
+    layers,
+    matrices,
+    movement,
+)
 from masklab.report.figures.figure import Figure
 
 Draw = Callable[[load.Analysis, style.Theme, str], Figure]
@@ -15,7 +23,11 @@ ALL: dict[str, Draw] = {
     "embeddings": embeddings.draw,
     "interpolation": interpolation.draw,
     "matrices": matrices.draw,
+    "movement": movement.draw,
 }
 """Figures by anchor, in the order of the page."""
 
-__all__ = ["ALL", "Figure"]
+OPTIONAL = {"movement"}
+"""Anchors of figures that a study without their numbers does not have at all."""
+
+__all__ = ["ALL", "OPTIONAL", "Figure"]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from masklab.report import load, models, numbers, style, text
+from masklab.report import load, models, numbers, recipe, style, text
 from masklab.report.figures import figure
 
 if TYPE_CHECKING:
@@ -55,13 +55,19 @@ def draw_rows(
                 _points(axes, place, group, theme, blocks)
                 _mean(axes, place, analysis.accuracy(name))
             ticks = max(1, round(_TICKS * (limits[1] - limits[0]) / sum(widths)))
-            _dress(axes, [label for _, _, label in rows], limits, ticks)
+            _dress(axes, [_marked(*row) for row in rows], limits, ticks)
         drawing.supxlabel("test accuracy after the last epoch, %", fontsize=9.0)
         style.legend(
             drawing, style.block_entries(theme, blocks), loc="outside upper right", ncols=6, handletextpad=0.2
         )
         svg = style.svg(drawing, key, message)
     return figure.Figure(title, message, _caption(rows, sum(map(len, members)), theme, blocks), svg)
+
+
+def _marked(analysis: load.Analysis, name: str, label: str) -> str:
+    """Label of a row, with a second line that says what the population is, if not trained masks."""
+    population = next(row for row in analysis.results.populations if row.name == name)
+    return "\n".join(filter(None, (label, recipe.mark(population))))
 
 
 def _ranges(values: Sequence[float]) -> list[tuple[float, float]]:
@@ -137,6 +143,7 @@ def _caption(
 ) -> str:
     estimates = [row.estimate for analysis, name, _ in rows if (row := analysis.accuracy(name)) is not None]
     studies = {id(analysis): analysis for analysis, _, _ in rows}.values()
+    outside = [label for analysis, name, label in rows if name not in analysis.compared]
     markers = ", marker by draw of base weights" if theme.blocks_have_markers(blocks) else ""
     chance = sorted({len(analysis.study.data.classes) for analysis in studies} - {0})
     guess = " or ".join(f"{100.0 / classes:.3g} %" for classes in chance)
@@ -148,6 +155,8 @@ def _caption(
             f"({text.interval_methods(estimates)}). Where a gap would take most of the axis it is left out; "
             "both parts have one scale.",
             f"Guessing gives {guess}." if guess else "",
+            *dict.fromkeys(recipe.near_chance(analysis) for analysis in studies),
+            f"Accuracy reference, outside every overlap: {', '.join(outside)}." if outside else "",
             *(text.sampling(analysis) for analysis in list(studies)[:1]),
         )
         if part

@@ -1,4 +1,4 @@
-"""Clustered heat map of whole-mask distances between all stored members."""
+"""Clustered heat map of whole-mask distances between all compared members."""
 
 import warnings
 from collections.abc import Iterator
@@ -26,7 +26,8 @@ _LONGEST_NAME = 60
 def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure:
     """Hamming distances, average-linkage clustering, rows coloured by population and by block."""
     if analysis.distances is None or len(analysis.distances.ids) < 3:
-        return figure.absent(TITLE, "Clustering needs at least three stored members.")
+        why = f"Clustering needs at least three stored members{figure.uncounted(analysis)}."
+        return figure.absent(TITLE, why)
     distances = analysis.distances
     message = _message(analysis)
     with style.drawing(key), _agg():
@@ -115,7 +116,7 @@ def _names(distances: load.Distances) -> list[str]:
 
 def _present(analysis: load.Analysis) -> list[str]:
     stored = {member.population for member in analysis.results.members}
-    return [name for name in analysis.names if name in stored]
+    return [name for name in analysis.compared if name in stored]
 
 
 def _finish(

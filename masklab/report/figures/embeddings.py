@@ -16,9 +16,8 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
     """Every embedding of the results, one panel each."""
     embeddings = [embedding for embedding in analysis.results.embeddings if embedding.points]
     if not embeddings:
-        return figure.absent(
-            TITLE, "The analysis holds no embedding (it needs at least four stored members)."
-        )
+        why = "The analysis holds no embedding: it needs at least four stored members"
+        return figure.absent(TITLE, f"{why}{figure.uncounted(analysis)}.")
     names = [_NAMES.get(embedding.method, embedding.method) for embedding in embeddings]
     message = _message(embeddings)
     placed = {point.id for embedding in embeddings for point in embedding.points}

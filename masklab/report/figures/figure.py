@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from masklab.report import load
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -20,6 +22,13 @@ class Figure:
     message: str
     caption: str
     svg: Markup | None
+
+
+def uncounted(analysis: load.Analysis) -> str:
+    """Why members may be fewer than are stored, for the reason of an absent figure."""
+    if all(population.compared for population in analysis.results.populations):
+        return ""
+    return " (accuracy references do not count: they are compared with nothing)"
 
 
 def absent(title: str, why: str) -> Figure:

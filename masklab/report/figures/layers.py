@@ -23,7 +23,8 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
         block: rows for block in _BLOCKS if (rows := _rows(analysis, layers, block))
     }
     if not panels:
-        return figure.absent(TITLE, "No population has two stored members, so there are no pairs to compare.")
+        why = "No population has two stored members, so there are no pairs to compare"
+        return figure.absent(TITLE, f"{why}{figure.uncounted(analysis)}.")
     message = _message(next(iter(panels.values())), layers)
     with style.drawing(key):
         drawing = style.new_figure(4.1)

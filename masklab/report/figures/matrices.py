@@ -24,19 +24,20 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
     del theme  # populations stand on the axes
     panels = _panels(analysis)
     if not panels:
-        return figure.absent(TITLE, "There are no pairs of members to compare.")
+        why = f"There are no pairs of members to compare{figure.uncounted(analysis)}."
+        return figure.absent(TITLE, why)
     message = _message(analysis, panels)
-    longest = max(map(len, analysis.names))
+    longest = max(map(len, analysis.compared))
     columns = min(2 if longest <= _LONG_NAME else 1, len(panels))
     lines = -(-len(panels) // columns)
     with style.drawing(key):
         drawing = style.new_figure(
-            lines * (0.8 + 0.045 * longest + 0.36 * len(analysis.names)),
+            lines * (0.8 + 0.045 * longest + 0.36 * len(analysis.compared)),
             5.0 * columns if columns > 1 else 7.0,
         )
         grid = drawing.subplots(lines, columns, squeeze=False).ravel()
         for axes, (title, matrix) in zip(grid, panels.items(), strict=False):
-            _panel(axes, analysis.names, matrix, title, _limits(panels, title))
+            _panel(axes, analysis.compared, matrix, title, _limits(panels, title))
         for axes in grid[len(panels) :]:
             axes.set_visible(False)
         svg = style.svg(drawing, key, message)
@@ -60,7 +61,7 @@ def _panels(analysis: load.Analysis) -> dict[str, Matrix]:
         return value
 
     wanted = {
-        f"{name}, {_SEEDS[seed]}": _matrix(analysis.names, source(_block(analysis), seed))
+        f"{name}, {_SEEDS[seed]}": _matrix(analysis.compared, source(_block(analysis), seed))
         for name, source in (("chance-corrected overlap", overlap), ("barrier, points", barrier))
         for seed in _SEEDS
     }
@@ -118,7 +119,12 @@ def _panel(axes: "Axes", names: list[str], matrix: Matrix, title: str, limits: t
 
 def _message(analysis: load.Analysis, panels: dict[str, Matrix]) -> str:
     cells = [
-        (float(matrix[row, column]), title.partition(", ")[2], analysis.names[column], analysis.names[row])
+        (
+            float(matrix[row, column]),
+            title.partition(", ")[2],
+            analysis.compared[column],
+            analysis.compared[row],
+        )
         for title, matrix in panels.items()
         if title.startswith("chance")
         for row, column in zip(*np.tril_indices(len(matrix), -1), strict=True)

@@ -1,0 +1,169 @@
+"""From a member in memory to the bytes of its file (format 1)."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Integer
+
+from masklab import bits
+from masklab.archive import codec, container, description
+from masklab.archive.description import Recipe
+from masklab.errors import ArchiveError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything that a member file holds, in memory.
+
+    Attributes:
+        facts: JSON-able description: population, index, levels, pruner, options, accuracies, history …
+        recipe: Where the initial base weights come from.
+        masks: Layer name → boolean array of the weight's shape, in the network's forward order.
+        gains: Layer name → gain, for gates that have one.
+        base: Layer name → float32 base weights at the end, of the weight's shape.
+        origins: Layer name → flat integers, for layers whose base weights were changed.
+        origin_kind: `"event"` or `"position"` when there are origins; `"trained"` when the base weights were
+            trained, so that no recipe gives them and they are stored as they are.
+        scores: Layer name → float32 final scores; empty when they are not kept.
+        prediction: Predicted class of each test image.
+        probability: Softmax output for each test image, float16.
+        snapshots: Epochs done → layer name → mask at that time, for every layer.
+        buffers: Full name → float32 values that the network needs and the recipe does not give, such as the
+            running statistics of batch norm.
+        parameters: Full name → float32 values of parameters that are not masked and that the recipe does
+            not give.
+    """
+
+    facts: Mapping[str, Any]
+    recipe: Recipe
+    masks: Mapping[str, Bool[np.ndarray, "*shape"]]
+    gains: Mapping[str, float]
+    base: Mapping[str, Float32[np.ndarray, "*shape"]]
+    origins: Mapping[str, Integer[np.ndarray, " size"]] = field(default_factory=dict)
+    origin_kind: str | None = None
+    scores: Mapping[str, Float32[np.ndarray, "*shape"]] = field(default_factory=dict)
+    prediction: Integer[np.ndarray, " images"] = field(default_factory=lambda: np.zeros(0, np.uint8))
+    probability: Float[np.ndarray, "images classes"] = field(
+        default_factory=lambda: np.zeros((0, 0), np.float16)
+    )
+    snapshots: Mapping[int, Mapping[str, Bool[np.ndarray, "..."]]] = field(default_factory=dict)
+    buffers: Mapping[str, Float32[np.ndarray, "..."]] = field(default_factory=dict)
+    parameters: Mapping[str, Float32[np.ndarray, "..."]] = field(default_factory=dict)
+
+
+Tensors = dict[str, np.ndarray]
+
+
+def member_digest(base: Mapping[str, np.ndarray], masks: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 over float32 little-endian base weights and packed masks, layer by layer in mask order."""
+    hasher = hashlib.sha256()
+    for name, mask in masks.items():
+        hasher.update(np.ascontiguousarray(base[name], dtype="<f4").tobytes())
+        hasher.update(bits.pack(mask.reshape(-1)).tobytes())
+    return hasher.hexdigest()
+
+
+def encode(content: Content) -> bytes:
+    """Bytes of a member file; equal content gives equal bytes.
+
+    Raises:
+        ArchiveError: A snapshot, a buffer or a parameter does not belong to these masks, or cannot be stored.
+    """
+    layers, tensors = _layers(content)
+    listed = _snapshots(content, tensors)
+    _check_parameters(content)
+    for kind, named in (("buffer", content.buffers), ("parameter", content.parameters)):
+        tensors |= {f"{kind}/{name}": _float32(kind, name, values) for name, values in named.items()}
+    classes = content.probability.shape[1] if content.probability.ndim == 2 else 0
+    tensors["prediction/class"] = content.prediction.astype("u1" if classes <= 256 else "<u2")
+    tensors["prediction/probability"] = content.probability.astype("<f2", copy=False)
+    recipe = content.recipe
+    document = {
+        **content.facts,
+        "format": FORMAT,
+        "digest": member_digest(content.base, content.masks),
+        "base": {
+            "seed": recipe.seed,
+            "level": recipe.level,
+            "refresh_level": recipe.refresh_level,
+            "init": recipe.init,
+            "factor": recipe.factor,
+        },
+        "layers": layers,
+        **({"snapshots": listed} if listed else {}),
+        "tensors": container.describe(tensors),
+    }
+    return container.encode(document, tensors)
+
+
+def _layers(content: Content) -> tuple[list[dict[str, Any]], Tensors]:
+    """Entries of the masked layers, and their tensors."""
+    tensors: Tensors = {}
+    layers = []
+    for name, mask in content.masks.items():
+        kept, used = _add_mask(tensors, f"mask/{name}", mask)
+        entry: dict[str, Any] = {
+            "name": name,
+            "shape": list(mask.shape),
+            "kept": kept,
+            "codec": used,
+            "gain": content.gains.get(name),
+            "origin": None,
+        }
+        if content.origin_kind == description.TRAINED:
+            tensors[description.trained_tensor(name)] = content.base[name].astype("<f4", copy=False)
+            entry["origin"] = {"kind": description.TRAINED, "width": 0}
+        elif name in content.origins:
+            width, frame = codec.encode_origin(content.origins[name])
+            tensors[f"origin/{name}"] = np.frombuffer(frame, dtype=np.uint8)
+            entry["origin"] = {"kind": content.origin_kind, "width": width}
+        if name in content.scores:
+            tensors[f"score/{name}"] = content.scores[name].astype("<f4", copy=False)
+        layers.append(entry)
+    return layers, tensors
+
+
+def _snapshots(content: Content, tensors: Tensors) -> list[dict[str, Any]]:
+    """Entries of the snapshots, by epoch; their frames are added to `tensors`."""
+    shapes = [(name, mask.shape) for name, mask in content.masks.items()]
+    entries = []
+    for epoch, masks in sorted(content.snapshots.items()):
+        if epoch < 0 or [(name, mask.shape) for name, mask in masks.items()] != shapes:
+            raise ArchiveError(
+                f"snapshot at epoch {epoch} of layers {', '.join(masks)}; it takes an epoch from 0 and the "
+                f"mask's layers in their order: {', '.join(content.masks)}"
+            )
+        frames = [_add_mask(tensors, f"snapshot/{epoch}/{name}", mask) for name, mask in masks.items()]
+        layers = [{"kept": kept, "codec": used} for kept, used in frames]
+        entries.append({"epoch": epoch, "layers": layers})
+    return entries
+
+
+def _add_mask(tensors: Tensors, name: str, mask: Bool[np.ndarray, "..."]) -> tuple[int, str]:
+    """Add the frame of a mask; kept count and codec."""
+    used, frame = codec.encode_mask(mask.reshape(-1))
+    tensors[name] = np.frombuffer(frame, dtype=np.uint8)
+    return int(mask.sum()), used
+
+
+def _check_parameters(content: Content) -> None:
+    if content.origin_kind == description.TRAINED and content.origins:
+        raise ArchiveError("trained base weights have no origins; they are stored as they are")
+    for layer in content.masks:
+        if f"{layer}.weight" in content.parameters:
+            raise ArchiveError(
+                f"parameter {layer + '.weight'!r} is the weight of a masked layer; it belongs in `base`"
+            )
+
+
+def _float32(kind: str, name: str, values: np.ndarray) -> np.ndarray:
+    if not name or "/" in name:
+        raise ArchiveError(f"{kind} name {name!r}; a name is not empty and has no '/'")
+    if values.dtype != np.float32:
+        raise ArchiveError(f"{kind} {name!r} is {values.dtype}; a member file holds float32")
+    return values.astype("<f4", copy=False)

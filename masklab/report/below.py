@@ -1,0 +1,74 @@
+"""Tables of what is not in every study: movement of masks, parameters that are not masked."""
+
+from dataclasses import replace
+from math import prod
+
+from masklab.report import load, models, numbers, recipe, style, tables
+
+
+def movement(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.Table:
+    """Whole-mask movement, one row per population and snapshot."""
+    columns = (
+        tables.Column("population", numeric=False),
+        tables.Column("epoch", note="epochs done at the snapshot"),
+        tables.Column("next", note="epochs done at the next snapshot; the final mask is the last one"),
+        tables.Column("bits flipped per epoch, %", note="from this snapshot to the next"),
+        tables.Column("distance to the final mask", note="Hamming, 0 = equal"),
+        tables.Column("its chance level", note="for independent masks with the same per-layer kept counts"),
+    )
+    whole = [row for row in analysis.results.movement if row.layer == load.WHOLE]
+    ways = {(row.population, row.epoch): row for row in whole if row.metric == "to_final"}
+    places: list[tuple[str, int, models.Movement | None]] = [
+        (row.population, row.epoch, row) for row in whole if row.metric == "flipped_per_epoch"
+    ]
+    placed = {(name, epoch) for name, epoch, _ in places}
+    places += [(name, epoch, None) for name, epoch in ways if (name, epoch) not in placed]
+    rows = []
+    for name, epoch, flip in sorted(
+        places, key=lambda place: (analysis.names.index(place[0]), place[1], place[2].to if place[2] else 0)
+    ):
+        way = ways.get((name, epoch))
+        chance = way.chance if way else None
+        rows.append(
+            [
+                tables.Cell(name, name, colour=theme.colours[name]),
+                tables.Cell(f"{epoch}", epoch),
+                tables.Cell(f"{flip.to}", flip.to) if flip else tables.Cell(numbers.UNDEFINED),
+                _moved(flip, 100.0, 3),
+                _moved(way, 1.0, 4),
+                tables.Cell(numbers.UNDEFINED if chance is None else numbers.fixed(chance, 4), chance),
+            ]
+        )
+    return tables.Table(
+        key, "Movement of whole masks, from snapshot to snapshot; means over members.", columns, rows
+    )
+
+
+def _moved(row: models.Movement | None, scale: float, digits: int) -> tables.Cell:
+    if row is None:
+        return tables.estimate(None, "no such snapshots", scale, digits)
+    cell = tables.estimate(row.estimate, "undefined", scale, digits)
+    return replace(cell, count=numbers.count(row.members, "member"))
+
+
+def unmasked(study: models.Study, key: str) -> tables.Table:
+    """Every parameter that is not masked, and what it is instead."""
+    columns = (
+        tables.Column("parameter", numeric=False),
+        tables.Column("shape", numeric=False),
+        tables.Column("values"),
+        tables.Column("what it is", numeric=False),
+    )
+    rows = []
+    for parameter in study.network.unmasked:
+        shape, size = " × ".join(map(str, parameter.shape)) or "1", prod(parameter.shape)
+        rule = recipe.RULES.get(parameter.rule, parameter.rule)
+        rows.append(
+            [
+                tables.Cell(parameter.name, parameter.name),
+                tables.Cell(shape, shape),
+                tables.Cell(f"{size:,}", size),
+                tables.Cell(rule, rule),
+            ]
+        )
+    return tables.Table(key, "Parameters that are not masked.", columns, rows)

@@ -1,0 +1,157 @@
+"""What a step takes on this machine, measured once, before the plan is made."""
+
+import time
+from collections.abc import Callable
+from typing import Any, get_args
+
+import torch
+from torch import Tensor, nn
+
+from masklab import data as datasets
+from masklab import pruners, study
+from masklab.training import choice, cohort, counts, engines, task
+from masklab.training import device as devices
+from masklab.training import images as imaging
+
+_MEMBERS = 4
+_REPEATS = 3
+_ENOUGH_S = 0.3
+_HOPELESS = 3.0
+"""An engine whose first step takes this many times the other's steps is not measured further."""
+
+
+def run(
+    record: dict[str, Any], plan: dict[str, Any], data: datasets.Data, wanted: list[choice.Engine]
+) -> dict[str, Any]:
+    """Time of a step by engine, and the memory that a member's activations take.
+
+    Args:
+        record: The resolved study.
+        plan: Device, precision and threads.
+        data: The study's data set.
+        wanted: Engines to time; with one only, nothing is timed.
+
+    Returns:
+        `{"members", "batch_size", "seconds": {engine: s of one member's step or None}, "activation_bytes",
+        "population"}`.
+
+    Raises:
+        MasklabError: The device's memory does not hold one member.
+    """
+    devices.prepare(plan["device"], plan["threads"])
+    population = next((p for p in record["populations"] if p["trained"]), record["populations"][0])
+    members = min(_MEMBERS, population["members"])
+    trainer = _trainer(record, plan, population, data, members)
+    seconds: dict[str, float | None] = {}
+    if len(wanted) > 1:
+        first: list[choice.Engine] = sorted(wanted, key=lambda name: name != "loop")
+        best = float("inf")
+        for name in first:
+            seconds[name] = _time(_stepper(trainer, name), best)
+            best = min(best, seconds[name] or best)
+    return {
+        "population": population["name"],
+        "members": members,
+        "batch_size": record["training"]["batch_size"],
+        "seconds": {name: None if s is None else round(s / members, 6) for name, s in seconds.items()},
+        "activation_bytes": _activations(_trainer(record, plan, population, data, 1)),
+    }
+
+
+def candidates(asked: str) -> list[choice.Engine]:
+    """Engines that an `--engine` leaves open."""
+    return list(get_args(choice.Engine)) if asked == "auto" else [asked]  # type: ignore[list-item]
+
+
+def _trainer(
+    record: dict[str, Any],
+    plan: dict[str, Any],
+    population: dict[str, Any],
+    data: datasets.Data,
+    members: int,
+) -> cohort.Trainer:
+    """Members of a population that train scores, on as many images as one step needs."""
+    training = study.Training.model_validate({**record["training"], **population["overrides"]})
+    pruner = pruners.resolve(population["gate"] or "", {}, training.epochs)
+    indices = list(range(members))
+    started = task.start(
+        record, {**population, "density": 0.5}, training, pruner, indices, plan["device"], []
+    )
+    few = datasets.Data(
+        data.train_images[: training.batch_size],
+        data.train_labels[: training.batch_size],
+        data.test_images[:1],
+        data.test_labels[:1],
+        data.classes,
+    )
+    images = imaging.on_device(few, 0.0, 0, plan["device"])
+    network = cohort.build_network(record, plan["device"])
+    return cohort.Trainer(started, images, network, "loop", plan["precision"])
+
+
+def _stepper(trainer: cohort.Trainer, engine: choice.Engine) -> Callable[[], None]:
+    state, recipe = trainer.cohort, trainer.cohort.training
+    alive = torch.ones(len(state.levels), dtype=torch.bool, device=trainer.images.mean.device)
+    images, labels = _batch(trainer)
+
+    def step() -> None:
+        tensors = state.training_tensors(trainer.dtype)
+        _, found = engines.gradients(engine, trainer.network, tensors, images, labels)
+        state.step(found, alive, counts.learning_rate(recipe.learning_rate, "constant", 0.0, 1), 0)
+        if images.is_cuda:
+            torch.cuda.synchronize()
+
+    return step
+
+
+def _batch(trainer: cohort.Trainer) -> tuple[Tensor, Tensor]:
+    recipe, state = trainer.cohort.training, trainer.cohort
+    return next(
+        iter(
+            imaging.epoch_batches(
+                trainer.images, state.seed, state.levels, 0, recipe.batch_size, "none", dtype=trainer.dtype
+            )
+        )
+    )
+
+
+def _time(step: Callable[[], None], best: float) -> float | None:
+    """Shortest time of a step after the first, in seconds; None where it cannot run or is hopeless."""
+    try:
+        started = time.perf_counter()
+        step()
+        if time.perf_counter() - started > _HOPELESS * best * (1 + _REPEATS):
+            return None
+        times: list[float] = []
+        while len(times) < _REPEATS or (sum(times) < _ENOUGH_S and len(times) < 10 * _REPEATS):
+            started = time.perf_counter()
+            step()
+            times.append(time.perf_counter() - started)
+            if sum(times) > 20 * _ENOUGH_S:
+                break
+    except (RuntimeError, NotImplementedError):  # a network that one engine cannot run: the other one may
+        return None
+    return min(times)
+
+
+def _activations(trainer: cohort.Trainer) -> int:
+    """Bytes that autograd keeps for the backward pass of one member, parameters apart."""
+    images, labels = _batch(trainer)
+    tensors = trainer.cohort.training_tensors(trainer.dtype)
+    leaves = {name: values.detach().requires_grad_() for name, values in tensors.trained.items()}
+    own = {t.untyped_storage().data_ptr() for t in (*leaves.values(), *tensors.fixed.values())}
+    kept: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        network: nn.Module = trainer.network
+        outputs = engines.logits(
+            "loop", network, engines.Tensors(leaves, tensors.fixed, tensors.buffers), images, training=True
+        )
+        engines.member_losses(outputs, labels)
+    return sum(kept.values())

@@ -1,0 +1,189 @@
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from masklab import analysis
+from masklab.analysis import estimates, movement
+from masklab.errors import ArchiveError
+
+from . import builder
+
+EPOCHS = 10
+
+
+def trajectory(seed, epochs, density=0.4):
+    """Masks at the given epochs, and the final one."""
+    return {
+        epoch: builder.random_mask(seed * 100 + epoch, density + 0.02 * epoch) for epoch in (*epochs, EPOCHS)
+    }
+
+
+def build(folder, trajectories, **options):
+    """A study from population → one trajectory per member."""
+    masks = {name: [one[EPOCHS] for one in members] for name, members in trajectories.items()}
+    snapshots = {
+        f"{name}/{index:04d}": {epoch: mask for epoch, mask in one.items() if epoch != EPOCHS}
+        for name, members in trajectories.items()
+        for index, one in enumerate(members)
+    }
+    return builder.build(folder, masks, snapshots=snapshots, epochs=EPOCHS, **options)
+
+
+def hamming(first, second, layer):
+    names = list(first) if layer == "whole" else [layer]
+    flat = [np.concatenate([mask[name].reshape(-1) for name in names]) for mask in (first, second)]
+    return (flat[0] != flat[1]).mean()
+
+
+def at_chance(first, second, layer):
+    names = list(first) if layer == "whole" else [layer]
+    differing = sum(
+        first[name].sum() * (~second[name]).mean() + second[name].sum() * (~first[name]).mean()
+        for name in names
+    )
+    return differing / sum(first[name].size for name in names)
+
+
+def keyed(rows):
+    found = {(row["population"], row["metric"], row["epoch"], row["to"], row["layer"]): row for row in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+@pytest.fixture(scope="module")
+def members():
+    return {
+        name: [trajectory(seed + base, (0, 1, 4)) for seed in range(3)] for name, base in (("b", 1), ("a", 7))
+    }
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory, members):
+    return build(tmp_path_factory.mktemp("moving"), members, draws=3)
+
+
+def test_every_number_is_the_mean_of_its_members(archive, members):
+    rows = keyed(movement.rows(archive))
+    steps = list(itertools.pairwise((0, 1, 4, EPOCHS)))
+    layers = ("whole", *builder.SHAPES)
+    expected = {}
+    for name, layer in itertools.product(members, layers):
+        for epoch, to in steps:
+            values = [hamming(one[epoch], one[to], layer) / (to - epoch) for one in members[name]]
+            expected[name, "flipped_per_epoch", epoch, to, layer] = values, None
+        for epoch in (0, 1, 4):
+            values = [hamming(one[epoch], one[EPOCHS], layer) for one in members[name]]
+            level = np.mean([at_chance(one[epoch], one[EPOCHS], layer) for one in members[name]])
+            expected[name, "to_final", epoch, EPOCHS, layer] = values, level
+    assert set(rows) == set(expected)
+    for key, (values, level) in expected.items():
+        row, law = rows[key], stats.t(2, loc=np.mean(values), scale=stats.sem(values))
+        estimate = row["estimate"]
+        assert estimate["value"] == pytest.approx(np.mean(values), abs=1e-14)
+        assert [estimate["low"], estimate["high"]] == pytest.approx(law.interval(estimates.LEVEL), abs=1e-12)
+        assert row["chance"] == (None if level is None else pytest.approx(level, abs=1e-12))
+        assert row["members"] == estimate["n"] == 3
+        assert "its own draw of base weights" in estimate["method"]
+
+
+def test_rows_stand_in_the_studys_order(archive):
+    rows = movement.rows(archive)
+    layers = ["whole", *builder.SHAPES]
+    places = [
+        (
+            ["b", "a"].index(row["population"]),
+            movement.METRICS.index(row["metric"]),
+            row["epoch"],
+            row["to"],
+            layers.index(row["layer"]),
+        )
+        for row in rows
+    ]
+    assert places == sorted(places)
+    assert set(rows[0]) == {"population", "epoch", "to", "layer", "metric", "estimate", "chance", "members"}
+
+
+def test_independent_masks_are_at_chance(tmp_path):
+    trajectories = {"a": [trajectory(seed, (1,)) for seed in range(20)]}
+    for row in movement.rows(build(tmp_path, trajectories)):
+        if row["metric"] == "to_final" and row["layer"] == "whole":
+            assert row["estimate"]["low"] < row["chance"] < row["estimate"]["high"]
+            assert "share 1 draw of base weights" in row["estimate"]["method"]
+
+
+def test_a_mask_that_stays_does_not_move(tmp_path):
+    mask = builder.random_mask(0, 0.5)
+    rows = movement.rows(build(tmp_path, {"a": [{2: mask, 5: mask, EPOCHS: mask}] * 2}))
+    assert {row["estimate"]["value"] for row in rows} == {0.0}
+    assert all(row["chance"] > 0.4 for row in rows if row["metric"] == "to_final")
+
+
+def test_members_without_some_snapshots_do_not_count_there(tmp_path):
+    trajectories = {
+        "a": [trajectory(0, (1, 4)), trajectory(1, (1,)), trajectory(2, ()), trajectory(3, (1, 4))]
+    }
+    rows = keyed(movement.rows(build(tmp_path, trajectories)))
+    counted = {key[1:4]: row["members"] for key, row in rows.items()}
+    assert counted == {
+        ("flipped_per_epoch", 1, 4): 2,
+        ("flipped_per_epoch", 1, EPOCHS): 1,
+        ("flipped_per_epoch", 4, EPOCHS): 2,
+        ("to_final", 1, EPOCHS): 3,
+        ("to_final", 4, EPOCHS): 2,
+    }
+    alone = rows["a", "flipped_per_epoch", 1, EPOCHS, "whole"]["estimate"]
+    expected = hamming(trajectories["a"][1][1], trajectories["a"][1][EPOCHS], "whole") / (EPOCHS - 1)
+    assert alone["value"] == pytest.approx(expected)
+    assert alone["low"] is None and alone["high"] is None
+    assert alone["why"] == "an interval needs at least 2 members; there is 1"
+
+
+def test_a_snapshot_at_the_end_is_the_final_mask(tmp_path):
+    ordinary = [trajectory(0, (1, 4))]
+    masks = {"a": [ordinary[0][EPOCHS]]}
+    without = movement.rows(build(tmp_path / "without", {"a": ordinary}))
+    doubled = builder.build(tmp_path / "with", masks, snapshots={"a/0000": ordinary[0]}, epochs=EPOCHS)
+    assert movement.rows(doubled) == without
+    alone = {"a/0000": {EPOCHS: ordinary[0][EPOCHS]}}
+    assert movement.rows(builder.build(tmp_path / "end", masks, snapshots=alone, epochs=EPOCHS)) == []
+
+
+def test_a_snapshot_after_the_end_is_refused(tmp_path):
+    mask = builder.random_mask(0, 0.5)
+    archive = builder.build(tmp_path, {"a": [mask]}, snapshots={"a/0000": {1: mask, 11: mask}}, epochs=EPOCHS)
+    with pytest.raises(
+        ArchiveError, match=r"0000\.safetensors has a snapshot at epoch 11; training ends at 10"
+    ):
+        movement.rows(archive)
+
+
+def test_populations_that_are_not_compared_do_not_move(tmp_path):
+    archive = build(tmp_path, {"a": [trajectory(0, (1,))]}, rows={"a": {"compared": False}})
+    assert movement.rows(archive) == []
+
+
+def test_results_and_table_hold_the_rows(tmp_path, members):
+    archive = build(tmp_path, members)
+    found = analysis.analyze(archive)
+    assert found["movement"] == movement.rows(archive)
+    table = pd.read_csv(tmp_path / "analysis" / "movement.csv")
+    assert len(table) == len(found["movement"]) > 0
+    for line, row in zip(table.to_dict("records"), found["movement"], strict=True):
+        assert [line[key] for key in ("value", "low", "high")] == [
+            row["estimate"][key] for key in ("value", "low", "high")
+        ]
+        assert line["chance"] == row["chance"] or (np.isnan(line["chance"]) and row["chance"] is None)
+        for key in ("population", "metric", "epoch", "to", "layer", "members"):
+            assert line[key] == row[key]
+
+
+def test_a_table_of_an_earlier_analysis_does_not_stay(tmp_path, members):
+    analysis.analyze(build(tmp_path, members))
+    assert (tmp_path / "analysis" / "movement.csv").exists()
+    masks = {name: [one[EPOCHS] for one in several] for name, several in members.items()}
+    found = analysis.analyze(builder.build(tmp_path, masks, epochs=EPOCHS))
+    assert found["movement"] == []
+    assert not (tmp_path / "analysis" / "movement.csv").exists()
