@@ -1,9 +1,10 @@
 # make demo: train, analyze and report the digits study.   make test: the whole check.
+# make bench: speed and memory, as ratios, into benchmarks/RESULTS.md.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test format clean
+.PHONY: demo test bench format clean
 
 demo: $(VENV)/demo
 	$(BIN)/masklab run reports/digits/study.toml
@@ -14,6 +15,9 @@ test: $(VENV)/test
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
+
+bench: $(VENV)/demo
+	$(BIN)/python -m benchmarks
 
 format: $(VENV)/test
 	$(BIN)/ruff check --fix

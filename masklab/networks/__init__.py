@@ -34,6 +34,7 @@ __all__ = [
     "describe",
     "names",
     "skeleton",
+    "source_digest",
 ]
 
 BATCHNORMS = ("frozen", "learned")
@@ -128,6 +129,15 @@ def describe(settings: Settings, input_shape: InputShape, classes: int) -> Descr
             "allowed: frozen"
         )
     return description.select(whole, settings)
+
+
+def source_digest(settings: Settings) -> str | None:
+    """SHA-256 of the file that makes a network from outside; None for networks whose version is on record.
+
+    Raises:
+        ConfigError: It cannot be imported.
+    """
+    return None if settings.name in _families() else external.source_digest(settings)
 
 
 def skeleton(settings: Settings, input_shape: InputShape, classes: int) -> "nn.Module":

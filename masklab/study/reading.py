@@ -89,7 +89,7 @@ def build(raw: dict[str, Any], where: str = "study") -> tables.Study:
         source, _, path = name.partition(":")
         raw = {**raw, "data": {**data, "name": source, "path": path}}
     if isinstance(raw.get("population"), list):
-        raw = {**raw, "population": [_named(entry, raw) for entry in raw["population"]]}
+        raw = {**raw, "population": [_named(entry, raw, where) for entry in raw["population"]]}
     try:
         study = tables.Study.model_validate(raw)
     except pydantic.ValidationError as error:
@@ -98,11 +98,11 @@ def build(raw: dict[str, Any], where: str = "study") -> tables.Study:
     return study
 
 
-def _named(entry: Any, raw: Mapping[str, Any]) -> Any:
+def _named(entry: Any, raw: Mapping[str, Any], where: str) -> Any:
     """A population with the defaults that depend on what else stands in the study."""
     if not isinstance(entry, dict):
         return entry
-    filled = {**_inherited(entry, raw), **entry}
+    filled = {**_inherited(entry, raw, where), **entry}
     if "name" not in filled and "pruner" in filled and "density" in filled:
         density = filled["density"]
         typed_name = f"{filled['pruner']}-d{getattr(density, 'text', density)}".lower()
@@ -116,16 +116,22 @@ def _named(entry: Any, raw: Mapping[str, Any]) -> Any:
     return filled
 
 
-def _inherited(entry: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
+def _inherited(entry: Mapping[str, Any], raw: Mapping[str, Any], where: str) -> dict[str, Any]:
     """What a control need not say: its only density, or density and members of its source."""
     control = pruners.modules("control").get(str(entry.get("pruner")))
-    if control is not None and hasattr(control, "DENSITY"):
-        return {"density": control.DENSITY}
-    for other in raw["population"] if "of" in entry else ():
-        named = _named(other, raw) if isinstance(other, dict) and "of" not in other else {}
-        if named.get("name") == entry["of"]:
-            return {"members": 8, **{key: named[key] for key in ("density", "members") if key in named}}
-    return {}
+    if control is None:
+        return {}
+    if "of" not in control.Options.model_fields:
+        return {"density": control.DENSITY} if hasattr(control, "DENSITY") else {}
+    place = f"{where}: population {entry.get('name', entry['pruner'])!r}: of"
+    if "of" not in entry:
+        raise ConfigError(f"{place} is missing; give the name of the population that it is made from")
+    plain = [other for other in raw["population"] if isinstance(other, dict) and "of" not in other]
+    sources = {named.get("name"): named for named in (_named(other, raw, where) for other in plain)}
+    source = sources.get(entry["of"]) if isinstance(entry["of"], str) else None
+    if source is None:
+        raise ConfigError(f"{place}: {errors.unknown('population', str(entry['of']), map(str, sources))}")
+    return {"members": 8, **{key: source[key] for key in ("density", "members") if key in source}}
 
 
 def _check(study: tables.Study, where: str) -> None:
@@ -170,14 +176,9 @@ def _check_control(study: tables.Study, population: tables.Population, place: st
         raise ConfigError(
             f"{place}: density {population.density:g}, but {population.pruner} has only {only:g}"
         )
-    if "of" not in population.options or control is None:
-        return
     source = study.source_of(population)
-    if source is None or source is population or "of" in source.options:
-        known = [p.name for p in study.population if "of" not in p.options]
-        raise ConfigError(
-            f"{place}: of: {errors.unknown('population', str(population.options['of']), known)}"
-        )
+    if source is None or control is None or "of" not in control.Options.model_fields:
+        return
     for field in ("density", "members"):
         mine, theirs = getattr(population, field), getattr(source, field)
         if mine > theirs or (field == "density" and mine != theirs):

@@ -103,22 +103,28 @@ class File:
             self.remove()
 
     def _restore(self, trainer: "Trainer", document: dict[str, Any], stored: dict[str, np.ndarray]) -> None:
-        live, members = _live(trainer), len(trainer.cohort.levels)
+        live, members, layers = _live(trainer), len(trainer.cohort.levels), trainer.cohort.layers
         wrong = [
             n for n, t in live.items() if n not in stored or stored[n].size != t.numel() * t.element_size()
         ]
         if wrong:
             raise ArchiveError(f"{self.path} has no {wrong[0]} that fits")
+        at = trainer.position
+        try:
+            history = History.restored(document["history"])
+            epoch, step, steps = (int(document[name]) for name in ("epoch", "step", "steps"))
+            taken = {
+                done: [stored[f"snapshot{done}/{o}"].reshape(members, -1) for o in range(len(layers))]
+                for done in document["snapshots"]
+            }
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArchiveError(f"{self.path} is incomplete ({type(error).__name__}: {error})") from error
         for name, tensor in live.items():
             tensor.copy_(torch.from_numpy(stored[name].copy()).view(tensor.dtype).view(tensor.shape))
-        for layer in trainer.cohort.layers:
+        for layer in layers:
             layer.weights_changed()
-        at = trainer.position
-        at.history = History.restored(document["history"])
-        at.epoch, at.step, trainer.health.step = document["epoch"], document["step"], document["steps"]
-        layers = range(len(trainer.cohort.layers))
-        for epoch in document["snapshots"]:
-            trainer.taken[epoch] = [stored[f"snapshot{epoch}/{at}"].reshape(members, -1) for at in layers]
+        at.history, at.epoch, at.step, trainer.health.step = history, epoch, step, steps
+        trainer.taken.update(taken)
 
     def remove(self) -> None:
         """Delete the file, if there is one."""

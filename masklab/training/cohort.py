@@ -127,14 +127,10 @@ class Trainer:
             if cohort.pruner.fires_before(health.step):
                 at.history.events.append(health.step)
                 cohort.refresh(event=len(at.history.events))
-            before = None if draws is None else (lambda member: _seed(draws[member] + at.step, images.device))  # noqa: B023
-            tensors = cohort.training_tensors(self.dtype)
-            losses, gradients = engines.gradients(
-                self.engine, self.network, tensors, images, labels, recipe.label_smoothing, before
-            )
+            rate = self._rate(at.epoch + at.step / steps)
+            losses = self.step(images, labels, rate, draws)
             health.look(cohort.emptied == state.NOT_EMPTY, histories.EMPTY)
             health.look(torch.isfinite(losses), histories.LOSS)
-            cohort.step(gradients, health.alive, self._rate(at.epoch + at.step / steps), health.step)
             at.step += 1
             if health.step % _LOOK_EVERY == 0 or at.step == steps:
                 health.look(cohort.finite(), histories.SCORES)
@@ -142,6 +138,29 @@ class Trainer:
             at.total += losses * labels.shape[1]
             if self.checkpoint is not None and at.step < steps:
                 self.checkpoint.save_when_due(self)
+
+    def step(self, images: Tensor, labels: Tensor, rate: float, draws: list[int] | None = None) -> Tensor:
+        """One step of every member on its batch: losses, in nats."""
+        return torch.cat([self._step(r, images[r], labels[r], rate, draws) for r in self._groups()])
+
+    def _groups(self) -> list[slice]:
+        """Members that compute together: all, or one after the other, with one member's tensors at a time."""
+        members = len(self.cohort.levels)
+        return [slice(0, members)] if self.engine == "vmap" else [slice(m, m + 1) for m in range(members)]
+
+    def _step(
+        self, rows: slice, images: Tensor, labels: Tensor, rate: float, draws: list[int] | None
+    ) -> Tensor:
+        """One step of some members: losses, in nats."""
+        cohort, health = self.cohort, self.health
+        if draws is not None:
+            _seed(draws[rows.start] + self.position.step, images.device)
+        tensors = cohort.training_tensors(self.dtype, rows)
+        smoothing = cohort.training.label_smoothing
+        losses, gradients = engines.gradients(self.engine, self.network, tensors, images, labels, smoothing)
+        sound = torch.isfinite(losses) & (cohort.emptied[rows] == state.NOT_EMPTY)
+        cohort.step(gradients, health.alive[rows] & sound, rate, health.step, rows)
+        return losses
 
     def _rate(self, epochs_done: float) -> float:
         recipe = self.cohort.training

@@ -34,6 +34,13 @@ def _driver_present() -> bool:
     return not sys.platform.startswith("linux") or Path("/proc/driver/nvidia/version").exists()
 
 
+def multiplies_bf16() -> bool:
+    """Whether this processor multiplies bfloat16 in hardware; without it, bf16 is slower than fp32."""
+    path = Path("/proc/cpuinfo")
+    flags = path.read_text() if path.exists() else ""
+    return any(flag in flags for flag in ("avx512_bf16", "amx_bf16", " bf16"))
+
+
 def prepare(device: str, threads: int) -> None:
     """Fix the number of threads; on a GPU, deterministic convolutions and full float32 precision."""
     if device == "cuda":

@@ -7,7 +7,7 @@
 Both give the same numbers up to floating-point order.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -17,8 +17,8 @@ from torch.func import functional_call, vmap
 
 from masklab.training.choice import Engine
 
-Gradients = dict[str, Sequence[Tensor] | Tensor]
-"""Parameter name → gradient of each member: one tensor [members, …], or one tensor per member."""
+Gradients = dict[str, Tensor]
+"""Parameter name → gradient of each member, [members, …]."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,6 @@ def gradients(
     images: Float[Tensor, "members batch c h w"],
     labels: Integer[Tensor, "members batch"],
     smoothing: float = 0.0,
-    before: Callable[[int], None] | None = None,
 ) -> tuple[Float[Tensor, " members"], Gradients]:
     """Losses of every member, and the gradient for each trained parameter; running statistics advance.
 
@@ -115,11 +114,8 @@ def gradients(
         images: Normalised images of each member.
         labels: Their classes.
         smoothing: Share of each label that is spread over all classes.
-        before: Called with a member's position before its forward pass, and once, with 0, under `vmap`.
     """
     if engine == "vmap":
-        if before:
-            before(0)
         leaves = {name: values.detach().requires_grad_() for name, values in tensors.trained.items()}
         outputs = logits(
             engine, network, Tensors(leaves, tensors.fixed, tensors.buffers), images, training=True
@@ -131,12 +127,15 @@ def gradients(
     each: list[Tensor] = []
     collected: dict[str, list[Tensor]] = {name: [] for name in tensors.trained}
     for member in range(len(images)):  # one graph at a time: activations of one member in memory
-        if before:
-            before(member)
         own = {name: values[member].detach().requires_grad_() for name, values in tensors.trained.items()}
         outputs = functional_call(network, tensors.of(member, own), (_batch(images[member]),))
         loss = nn.functional.cross_entropy(outputs.float(), labels[member], label_smoothing=smoothing)
         for name, gradient in zip(own, torch.autograd.grad(loss, list(own.values())), strict=True):
             collected[name].append(gradient)
         each.append(loss.detach())
-    return torch.stack(each), {**collected}
+    return torch.stack(each), {name: _stacked(found) for name, found in collected.items()}
+
+
+def _stacked(tensors: list[Tensor]) -> Tensor:
+    """One tensor with a member axis; a single member's is not copied."""
+    return tensors[0][None] if len(tensors) == 1 else torch.stack(tensors)

@@ -1,5 +1,6 @@
 """What a step takes on this machine, measured once, before the plan is made."""
 
+import dataclasses
 import time
 from collections.abc import Callable
 from typing import Any, get_args
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from masklab import data as datasets
 from masklab import pruners, study
-from masklab.training import choice, cohort, counts, engines, task
+from masklab.training import choice, cohort, engines, task
 from masklab.training import device as devices
 from masklab.training import images as imaging
 
@@ -90,14 +91,12 @@ def _trainer(
 
 
 def _stepper(trainer: cohort.Trainer, engine: choice.Engine) -> Callable[[], None]:
-    state, recipe = trainer.cohort, trainer.cohort.training
-    alive = torch.ones(len(state.levels), dtype=torch.bool, device=trainer.images.mean.device)
     images, labels = _batch(trainer)
 
+    trainer = dataclasses.replace(trainer, engine=engine)
+
     def step() -> None:
-        tensors = state.training_tensors(trainer.dtype)
-        _, found = engines.gradients(engine, trainer.network, tensors, images, labels)
-        state.step(found, alive, counts.learning_rate(recipe.learning_rate, "constant", 0.0, 1), 0)
+        trainer.step(images, labels, trainer.cohort.training.learning_rate)
         if images.is_cuda:
             torch.cuda.synchronize()
 
@@ -137,7 +136,18 @@ def _time(step: Callable[[], None], best: float) -> float | None:
 def _activations(trainer: cohort.Trainer) -> int:
     """Bytes that autograd keeps for the backward pass of one member, parameters apart."""
     images, labels = _batch(trainer)
-    tensors = trainer.cohort.training_tensors(trainer.dtype)
+    return kept_bytes(trainer.network, trainer.cohort.training_tensors(trainer.dtype), images, labels)
+
+
+def kept_bytes(network: nn.Module, tensors: engines.Tensors, images: Tensor, labels: Tensor) -> int:
+    """Bytes that autograd keeps for the backward pass of one member on a batch, parameters apart.
+
+    Args:
+        network: The plain network.
+        tensors: Everything that it needs, of one member.
+        images: [1, batch, c, h, w].
+        labels: [1, batch].
+    """
     leaves = {name: values.detach().requires_grad_() for name, values in tensors.trained.items()}
     own = {t.untyped_storage().data_ptr() for t in (*leaves.values(), *tensors.fixed.values())}
     kept: dict[int, int] = {}
@@ -149,9 +159,6 @@ def _activations(trainer: cohort.Trainer) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        network: nn.Module = trainer.network
-        outputs = engines.logits(
-            "loop", network, engines.Tensors(leaves, tensors.fixed, tensors.buffers), images, training=True
-        )
-        engines.member_losses(outputs, labels)
+        given = engines.Tensors(leaves, tensors.fixed, tensors.buffers)
+        engines.member_losses(engines.logits("loop", network, given, images, training=True), labels)
     return sum(kept.values())

@@ -1,18 +1,24 @@
 """Memory: what is there, and what a cohort takes."""
 
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 _SHARE = 0.6
 """Share of the memory that is free which masklab plans to use."""
 
+_FLOAT = 4
+
 _CGROUPS = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+    (
+        "/sys/fs/cgroup/memory",
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+        "total_inactive_file",
+    ),
 )
+"""Folder of the control group, its files of limit and use, and what of the use is cache that gives way."""
 
 
 @dataclass(frozen=True)
@@ -20,13 +26,13 @@ class Need:
     """What a cohort takes, in bytes.
 
     Attributes:
-        state: Per member: weights, scores, optimiser memory, effective weights, gradients.
-        activations: What one member's forward pass keeps for the backward pass.
-        together: Whether all members' activations are there at once (`vmap`), or one member's (`loop`).
+        state: Kept per member: weights, scores, optimiser memory, origins.
+        step: What a step of one member needs besides: effective weights, gradients, ranking, activations.
+        together: Whether all members take a step at once (`vmap`), or one after the other (`loop`).
     """
 
     state: int
-    activations: int
+    step: int
     together: bool
 
     def of(self, members: int) -> int:
@@ -36,23 +42,31 @@ class Need:
             >>> Need(10, 5, together=False).of(3), Need(10, 5, together=True).of(3)
             (35, 45)
         """
-        return self.state * members + self.activations * (members if self.together else 1)
+        return self.state * members + self.step * (members if self.together else 1)
 
     def largest(self, available: int) -> int:
         """Most members that fit; 0 where not even one does."""
-        fixed = 0 if self.together else self.activations
-        each = self.state + (self.activations if self.together else 0)
+        fixed = 0 if self.together else self.step
+        each = self.state + (self.step if self.together else 0)
         return max(0, (available - fixed) // max(1, each))
 
 
-def state_bytes(record: Mapping[str, Any], slots: int, refreshed: bool) -> int:
-    """Bytes per member that a cohort's tensors take, activations apart.
+def need(weights: int, slots: int, refreshed: bool, activations: int, precision: str, together: bool) -> Need:
+    """What a population's cohorts take.
 
-    Counted per weight, 4 bytes each: base weight, score, ranking key, effective weight, gradient, what the
-    optimiser remembers, and the origin where there is a refresh; and 1 byte for the mask.
+    Args:
+        weights: Masked weights of one member.
+        slots: Tensors that the optimiser remembers.
+        refreshed: Whether origins are kept.
+        activations: Bytes that autograd keeps of one member, as measured.
+        precision: `"fp32"` or `"bf16"`; a lower one keeps a second copy of the base weights.
+        together: See `Need`.
     """
-    weights = sum(layer["size"] for layer in record["network"]["layers"])
-    return weights * (4 * (5 + slots + refreshed) + 1)
+    wide = 2 if precision == "bf16" else 4
+    copy = wide if wide < _FLOAT else 0
+    state = weights * (_FLOAT * (2 + slots + refreshed) + copy)
+    step = weights * (2 * wide + 2 * _FLOAT + 1)  # effective, gradient; ranking key, its partition, mask
+    return Need(state, step + activations, together)
 
 
 def available(device: str) -> int:
@@ -69,10 +83,18 @@ def _free() -> int:
     """Free memory of this machine or of the control group that this process lives in."""
     if not sys.platform.startswith("linux"):
         return 2**33  # no portable way to ask
-    lines = Path("/proc/meminfo").read_text().splitlines()
-    found = {line.partition(":")[0]: int(line.split()[1]) * 1024 for line in lines if line.endswith("kB")}
+    lines = [line for line in _lines("/proc/meminfo") if line.endswith("kB")]
+    found = {line.partition(":")[0]: int(line.split()[1]) * 1024 for line in lines}
     free = found.get("MemAvailable", 2**33)
-    for limit, used in _CGROUPS:
-        if Path(limit).exists() and (text := Path(limit).read_text().strip()).isdigit():
-            free = min(free, max(0, int(text) - int(Path(used).read_text())))
+    for folder, limit, used, cache in _CGROUPS:
+        if Path(f"{folder}/{limit}").exists():
+            bound = Path(f"{folder}/{limit}").read_text().strip()
+            stat = dict(map(str.split, _lines(f"{folder}/memory.stat")))
+            taken = int(Path(f"{folder}/{used}").read_text()) - int(stat.get(cache, 0))
+            free = min(free, max(0, int(bound) - taken)) if bound.isdigit() else free
     return free
+
+
+def _lines(path: str) -> list[str]:
+    """Lines of a file of the system; none where it does not exist."""
+    return Path(path).read_text().splitlines() if Path(path).exists() else []

@@ -76,21 +76,15 @@ def pieces(tensor: Tensor) -> Iterator[slice]:
         yield slice(start, start + length)
 
 
-def blocks(
-    gradient: Sequence[Tensor] | Tensor, alive: Tensor, *tensors: Tensor
-) -> Iterator[tuple[Tensor, tuple[Tensor, ...]]]:
+def blocks(gradient: Tensor, alive: Tensor, *tensors: Tensor) -> Iterator[tuple[Tensor, tuple[Tensor, ...]]]:
     """A gradient and the tensors [members, …] that it changes, as flat blocks of members that are alive.
 
     On a GPU, where a look at `alive` would wait, the gradient of the others is zeroed instead.
     """
-    if isinstance(gradient, Tensor) and alive.is_cuda:
+    if alive.is_cuda:
         gradient = torch.where(alive.view(-1, *[1] * (gradient.ndim - 1)), gradient, 0.0)
-    if isinstance(gradient, Tensor) and (alive.is_cuda or bool(alive.all())):
+    if alive.is_cuda or bool(alive.all()):
         yield gradient.reshape(-1), tuple(tensor.view(-1) for tensor in tensors)
         return
-    for member, own in enumerate(gradient):
-        if alive.is_cuda:
-            own = torch.where(alive[member], own, 0.0)  # noqa: PLW2901
-        elif not alive[member]:
-            continue
-        yield own.reshape(-1), tuple(tensor[member].view(-1) for tensor in tensors)
+    for member in torch.nonzero(alive).flatten().tolist():
+        yield gradient[member].reshape(-1), tuple(tensor[member].view(-1) for tensor in tensors)

@@ -12,6 +12,7 @@ from masklab import parallel
 from masklab.archive import directory, files
 from masklab.errors import ArchiveError, ConfigError, unknown
 from masklab.training import choice, memory
+from masklab.training import device as devices
 
 SCHEMA = 2
 
@@ -117,14 +118,15 @@ def _checked(path: Path) -> dict[str, Any]:
 
 
 def cautions(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    """Warnings about what may keep new members from matching old ones bit for bit."""
-    here = metadata.version("torch")
-    if plan["torch"] == here:
-        return []
-    text = (
-        f"the plan was made with torch {plan['torch']}, members are trained now with {here}: bits may differ"
-    )
-    return [{"code": "torch-version", "text": text, "where": "plan.json"}]
+    """Warnings about what may keep new members from matching old ones, or make them slow."""
+    found, here = [], metadata.version("torch")
+    if plan["torch"] != here:
+        text = f"the plan was made with torch {plan['torch']}, now it is {here}: bits may differ"
+        found.append({"code": "torch-version", "text": text, "where": "plan.json"})
+    if plan["precision"] == "bf16" and plan["device"] == "cpu" and not devices.multiplies_bf16():
+        text = "precision bf16 on a processor without bf16 arithmetic is slower than fp32"
+        found.append({"code": "slow-precision", "text": text, "where": "plan.json"})
+    return found
 
 
 def _fresh(record: dict[str, Any], wishes: Wishes, measure: Measure) -> dict[str, Any]:
@@ -152,10 +154,13 @@ def _cohort_members(record: dict[str, Any], population: dict[str, Any], plan: di
     device = plan["device"]
     beside = 1 if device == "cuda" else parallel.cores()
     slots = 2 if record["training"]["optimizer"] == "adam" else 1
-    need = memory.Need(
-        memory.state_bytes(record, slots, population["refresh"] is not None),
+    need = memory.need(
+        sum(layer["size"] for layer in record["network"]["layers"]),
+        slots,
+        population["refresh"] is not None,
         plan["measured"]["activation_bytes"],
-        together=plan["engine"] == "vmap",
+        plan["precision"],
+        plan["engine"] == "vmap",
     )
     fitting = need.largest(plan["memory_bytes"] // beside) or min(1, need.largest(plan["memory_bytes"]))
     if not fitting:

@@ -69,6 +69,7 @@ def resolve(study: Study, data: datasets.Data) -> dict[str, Any]:
         "training": study.training.model_dump(),
         "analysis": study.analysis.model_dump(),
     }
+    record["network_source"] = networks.source_digest(study.network.settings)
     record["recipe_digest"] = study_file.recipe_digest(record)
     warnings = [{"code": "network-note", "text": note, "where": "network"} for note in described.notes]
     steps = study.training.epochs * steps_per_epoch(record["data"]["train"], study.training.batch_size)
@@ -154,8 +155,14 @@ def grow(stored: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
             if name in asked and name in held:
                 population = _grown(held[name], asked[name])
             merged["populations"].append(population)
-        kept = [w for w in stored["warnings"] if w["where"] not in asked]
+        kept = [w for w in stored["warnings"] if w["where"] not in asked and w not in new["warnings"]]
         merged["warnings"] = kept + new["warnings"]
+        before, now = stored.get("network_source"), new["network_source"]
+        if before != now:
+            text = (
+                f"the file of {new['network']['name']} is not the one that earlier members were trained with"
+            )
+            merged["warnings"].append({"code": "network-source", "text": text, "where": "network"})
     except (KeyError, TypeError) as error:
         raise ConfigError(
             f"study.json of this directory is incomplete ({type(error).__name__}: {error})"

@@ -83,6 +83,7 @@ def train(study: Study, out: Path, options: Options, listener: Listener) -> Outc
             devices.resolve(work.plan["device"])  # a plan made for a GPU needs one
             known = work.record["warnings"]
             known += [caution for caution in plans.cautions(work.plan) if caution not in known]
+        _tidy(out, _finished(out, work.plan), "checkpoint", "progress")
         for note in work.record["warnings"]:
             listener.note(f"{note['where']}: {note['text']}")
         if work.unchanged:
@@ -94,14 +95,14 @@ def train(study: Study, out: Path, options: Options, listener: Listener) -> Outc
         files.write_json(out / directory.PLAN, work.plan)
     files.sweep_temporaries(out)
     if work.pending:
-        _tidy(out, work.pending)  # what a killed run left would look like progress
+        _tidy(out, work.pending, "progress")  # what a killed run left would look like progress
         workers = options.jobs or (1 if work.plan["device"] == "cuda" else parallel.cores())
         for cohorts in _rounds(work):
             tasks = [(out, cohort, data, options.retry_failed, options.checkpoint_s) for cohort in cohorts]
             for summary in _run(tasks, workers, study.training.epochs, listener):
                 work.outcome.written += summary["written"]
                 work.outcome.failed += summary["failed"]
-        _tidy(out, work.pending)
+        _tidy(out, work.pending, "progress")
     _note_time(out, time.monotonic() - started)
     return work.outcome
 
@@ -173,11 +174,25 @@ def _survey(
     return _Work(stored, merged, plan, outcome, _pending(study, out, plan, outcome))
 
 
-def _tidy(out: Path, finished: list[dict[str, Any]]) -> None:
-    """Remove what finished cohorts left; another process may still be using the folder."""
+def _finished(out: Path, plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """Cohorts of a plan whose members are all stored, or known to fail."""
+    places = (directory.member_path, directory.failure_path)
+    return [
+        cohort
+        for cohort in plan["cohorts"]
+        if all(
+            any(place(out, cohort["population"], index).exists() for place in places)
+            for index in cohort["indices"]
+        )
+    ]
+
+
+def _tidy(out: Path, cohorts: list[dict[str, Any]], *kinds: str) -> None:
+    """Remove files that cohorts left; another process may still be using the folder."""
     folder = out / directory.CHECKPOINTS
-    for cohort in finished:
-        (folder / f"{cohort['id']}.progress").unlink(missing_ok=True)
+    for cohort in cohorts:
+        for kind in kinds:
+            (folder / f"{cohort['id']}.{kind}").unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         folder.rmdir()
 

@@ -19,6 +19,9 @@ INITIAL = 0
 
 NOT_EMPTY = -1
 
+ALL = slice(None)
+"""All members of a cohort."""
+
 
 @dataclass
 class LayerState:
@@ -47,13 +50,13 @@ class LayerState:
         """[members, size] → [members, *shape]."""
         return flat.view(len(flat), *self.layer.shape)
 
-    def base(self, dtype: torch.dtype) -> Tensor:
+    def base(self, dtype: torch.dtype, rows: slice = ALL) -> Tensor:
         """Base weights [members, *shape] in a precision; kept until they change."""
         if dtype == self.weight.dtype:
-            return self.shaped(self.weight)
+            return self.shaped(self.weight[rows])
         if self._cast is None or self._cast.dtype != dtype:
             self._cast = self.weight.to(dtype)
-        return self.shaped(self._cast)
+        return self.shaped(self._cast[rows])
 
     def weights_changed(self) -> None:
         """Forget what was derived from the base weights."""
@@ -96,81 +99,83 @@ class State:
         recipe = self.training
         self.present = counts.global_density(self.density, epoch, recipe.epochs, recipe.ramp_epochs)
 
-    def _key(self, layer: LayerState) -> Tensor:
+    def _key(self, layer: LayerState, rows: slice) -> Tensor:
         """Ranking key [members, size]."""
         if layer.scores is None:
             raise ValueError("this population has no scores")
-        return selection.rank_key(layer.scores, self.training.rank)
+        return selection.rank_key(layer.scores[rows], self.training.rank)
 
     def masks(self) -> list[Tensor]:
         """Boolean masks [members, size] as they are now."""
-        return list(self._masks())
+        return list(self._masks(ALL))
 
-    def _masks(self) -> Iterator[Tensor]:
+    def _masks(self, rows: slice) -> Iterator[Tensor]:
         """Layer by layer, so that what leads to a mask is gone before the next."""
         if not self.pruner.trains_scores:
-            yield from map(self._control_mask, self.layers)
+            for layer in self.layers:
+                yield self._control_mask(layer, rows)
         elif self.training.selection == "layer":
             for layer in self.layers:
-                yield selection.top_mask(self._key(layer), layer.kept or 1)
+                yield selection.top_mask(self._key(layer, rows), layer.kept or 1)
         else:
-            yield from self._global_masks()
+            yield from self._global_masks(rows)
 
-    def _global_masks(self) -> list[Tensor]:
-        keys = [self._key(layer) for layer in self.layers]
+    def _global_masks(self, rows: slice) -> list[Tensor]:
+        keys = [self._key(layer, rows) for layer in self.layers]
         total = sum(layer.layer.size for layer in self.layers)
         found = selection.global_masks(keys, bits.kept_count(total, self.present))
         for position, mask in enumerate(found):
-            newly = ~mask.any(1) & (self.emptied == NOT_EMPTY)
-            self.emptied = torch.where(newly, position, self.emptied)
+            newly = ~mask.any(1) & (self.emptied[rows] == NOT_EMPTY)
+            self.emptied[rows] = torch.where(newly, position, self.emptied[rows])
         return found
 
-    def _control_mask(self, layer: LayerState) -> Tensor:
+    def _control_mask(self, layer: LayerState, rows: slice) -> Tensor:
         if layer.fixed is not None:
-            return layer.fixed
+            return layer.fixed[rows]
         control, kept = self.pruner.control, layer.kept or 1
         if control is None:
             raise ValueError("only a control has a mask without scores")
-        rows = [
+        drawn = [
             control.draw_mask(mask_stream(self, layer.layer, level), weight, kept, None)
-            for level, weight in zip(self.levels, layer.weight.cpu().numpy(), strict=True)
+            for level, weight in zip(self.levels[rows], layer.weight[rows].cpu().numpy(), strict=True)
         ]
-        return torch.from_numpy(np.stack(rows)).to(layer.weight.device)
+        return torch.from_numpy(np.stack(drawn)).to(layer.weight.device)
 
-    def training_tensors(self, dtype: torch.dtype) -> engines.Tensors:
-        """What a training step computes with: effective weights, or the weights that are trained."""
+    def training_tensors(self, dtype: torch.dtype, rows: slice = ALL) -> engines.Tensors:
+        """What a step of some members computes with: effective weights, or those that are trained."""
         if self.pruner.trains_weights:
-            trained = {_name(layer): layer.shaped(layer.weight).to(dtype) for layer in self.layers}
-            return self.surroundings.tensors(trained, dtype)
-        return self.tensors(dtype)
+            trained = {_name(layer): layer.shaped(layer.weight[rows]).to(dtype) for layer in self.layers}
+            return self.surroundings.tensors(trained, dtype, rows)
+        return self.tensors(dtype, rows)
 
-    def tensors(self, dtype: torch.dtype) -> engines.Tensors:
+    def tensors(self, dtype: torch.dtype, rows: slice = ALL) -> engines.Tensors:
         """What members are: effective weights under the present masks, and everything around them."""
         gate, effective = self.pruner.gate, {}
-        for layer, flat in zip(self.layers, self._masks(), strict=True):
+        for layer, flat in zip(self.layers, self._masks(rows), strict=True):
             mask = layer.shaped(flat)
-            gain = gate.gain(layer.shaped(layer.weight), mask)
-            effective[_name(layer)] = gate.effective_weight(layer.base(dtype), mask, gain).to(dtype)
-        return self.surroundings.tensors(effective, dtype)
+            gain = gate.gain(layer.shaped(layer.weight[rows]), mask)
+            effective[_name(layer)] = gate.effective_weight(layer.base(dtype, rows), mask, gain).to(dtype)
+        return self.surroundings.tensors(effective, dtype, rows)
 
-    def step(self, gradients: engines.Gradients, alive: Tensor, rate: float, step: int) -> None:
+    def step(
+        self, gradients: engines.Gradients, alive: Tensor, rate: float, step: int, rows: slice = ALL
+    ) -> None:
         """One step of the optimiser; members that have failed stand still (on a GPU: get no gradient).
 
         Args:
-            gradients: ∂loss/∂parameter of each member.
+            gradients: ∂loss/∂parameter of each member, [members, …].
             alive: Boolean [members].
             rate: Learning rate.
             step: Number of this step, from 0.
+            rows: Which members.
         """
         update, _ = optimizer.OPTIMIZERS[self.training.optimizer]
         settings = optimizer.settings_of(self.training, rate, step)
         rank, straight_through = self.training.rank, self.pruner.trains_scores
         for layer in self.layers:
             value = layer.weight if layer.scores is None else layer.scores
-            gradient = gradients[_name(layer)]
-            for slope, (own, base, *memory) in optimizer.blocks(
-                gradient, alive, value, layer.weight, *layer.memory
-            ):
+            given = [tensor[rows] for tensor in (value, layer.weight, *layer.memory)]
+            for slope, (own, base, *memory) in optimizer.blocks(gradients[_name(layer)], alive, *given):
                 for piece in optimizer.pieces(own):
                     if straight_through:
                         change = selection.score_gradient(slope[piece], base[piece], own[piece], rank)
@@ -179,7 +184,7 @@ class State:
                     update(own[piece], change, [past[piece] for past in memory], settings)
             if not straight_through:
                 layer.weights_changed()
-        self.surroundings.step(gradients, alive, update, settings)
+        self.surroundings.step(gradients, alive, update, settings, rows)
 
     def finite(self) -> Tensor:
         """Boolean [members]: whose trained values are finite."""
@@ -205,9 +210,9 @@ class State:
         refresh = self.pruner.refresh
         if refresh is None:
             return
-        for layer, mask in zip(self.layers, self._masks(), strict=True):
+        for layer, mask in zip(self.layers, self._masks(ALL), strict=True):
             draw = partial(self._fresh, layer.layer, event)
-            key = self._key(layer)
+            key = self._key(layer, ALL)
             refresh.refresh(layer.weight, layer.origin, key, mask, event, draw, self.pruner.options)
             layer.weights_changed()
 

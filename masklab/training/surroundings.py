@@ -36,15 +36,19 @@ class Surroundings:
     stored: tuple[str, ...] = ()
     _cast: dict[torch.dtype, dict[str, Tensor]] = field(default_factory=dict)
 
-    def tensors(self, trained: Mapping[str, Tensor], dtype: torch.dtype) -> engines.Tensors:
-        """These, with the masked layers' weights, for the engines; normalisation stays in float32."""
+    def tensors(self, trained: Mapping[str, Tensor], dtype: torch.dtype, rows: slice) -> engines.Tensors:
+        """These of some members, with their masked layers' weights; normalisation stays in float32."""
         if dtype not in self._cast:
             normal = {name.rpartition(".")[0] for name in self.buffers}
             self._cast[dtype] = {
                 name: values if name.rpartition(".")[0] in normal else values.to(dtype)
                 for name, values in self.fixed.items()
             }
-        return engines.Tensors({**trained, **self.learned}, self._cast[dtype], self.buffers)
+        learned, fixed, buffers = (
+            {name: values[rows] for name, values in group.items()}
+            for group in (self.learned, self._cast[dtype], self.buffers)
+        )
+        return engines.Tensors({**trained, **learned}, fixed, buffers)
 
     def step(
         self,
@@ -52,11 +56,13 @@ class Surroundings:
         alive: Tensor,
         update: optimizer.Update,
         settings: optimizer.Settings,
+        rows: slice,
     ) -> None:
         """One step of the optimiser on what is learned; without weight decay, as in the published code."""
         settings = replace(settings, decay=0.0)
         for name, values in self.learned.items():
-            for slope, (own, *memory) in optimizer.blocks(gradients[name], alive, values, *self.memory[name]):
+            given = [tensor[rows] for tensor in (values, *self.memory[name])]
+            for slope, (own, *memory) in optimizer.blocks(gradients[name], alive, *given):
                 update(own, slope.to(own.dtype, copy=True), memory, settings)
 
     def live(self) -> dict[str, Tensor]:

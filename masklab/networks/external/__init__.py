@@ -8,7 +8,7 @@ from masklab.networks.external import function, torchvision_models
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["build", "check"]
+__all__ = ["build", "check", "source_digest"]
 
 
 def check(settings: Settings) -> None:
@@ -21,6 +21,15 @@ def check(settings: Settings) -> None:
         torchvision_models.check(settings)
     else:
         function.check(settings)
+
+
+def source_digest(settings: Settings) -> str | None:
+    """SHA-256 of the user's own file; None for torchvision's models, whose version is on record.
+
+    Raises:
+        ConfigError: It cannot be imported.
+    """
+    return None if settings.name.startswith(torchvision_models.PREFIX) else function.source_digest(settings)
 
 
 def build(settings: Settings, input_shape: InputShape, classes: int, seed: int) -> "nn.Module":

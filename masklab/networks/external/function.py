@@ -1,5 +1,6 @@
 """The user's own networks: a function or class that gives an `nn.Module`."""
 
+import hashlib
 import importlib
 import inspect
 import re
@@ -53,6 +54,19 @@ def build(settings: Settings, input_shape: InputShape, classes: int) -> "nn.Modu
     if not isinstance(module, nn.Module):
         raise ConfigError(f"{where}: gives {type(module).__name__}; expected a torch.nn.Module")
     return module
+
+
+def source_digest(settings: Settings) -> str | None:
+    """SHA-256 of the file that holds the function; None where there is none to read.
+
+    Raises:
+        ConfigError: It cannot be imported.
+    """
+    try:
+        path = inspect.getsourcefile(inspect.unwrap(_import(settings)))
+        return None if path is None else hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except (TypeError, OSError):  # built in, or its file is gone
+        return None
 
 
 def _import(settings: Settings) -> Callable[..., Any]:

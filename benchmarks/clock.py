@@ -1,0 +1,85 @@
+"""Timing side by side, and the machine's own limits."""
+
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Time of one thing ÷ time of another, measured in turns.
+
+    Attributes:
+        median: Median of the paired ratios.
+        low: First quartile.
+        high: Third quartile.
+        rounds: Number of pairs.
+        seconds: Median time of both.
+    """
+
+    median: float
+    low: float
+    high: float
+    rounds: int
+    seconds: tuple[float, float]
+
+    def __str__(self) -> str:
+        return f"{self.median:.3f} ({self.low:.3f}–{self.high:.3f}, {self.rounds} rounds)"
+
+
+def in_turns(
+    things: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 2
+) -> dict[str, np.ndarray]:
+    """Seconds of every thing in every round; in each round all of them run, one after the other."""
+    for _ in range(warm_up):
+        for run in things.values():
+            run()
+    taken: dict[str, list[float]] = {name: [] for name in things}
+    for _ in range(rounds):
+        for name, run in things.items():
+            started = time.perf_counter()
+            run()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            taken[name].append(time.perf_counter() - started)
+    return {name: np.array(seconds) for name, seconds in taken.items()}
+
+
+def ratio(over: np.ndarray, under: np.ndarray) -> Ratio:
+    """Paired ratio of two rows of `in_turns`."""
+    paired = over / under
+    low, median, high = np.quantile(paired, [0.25, 0.5, 0.75])
+    seconds = float(np.median(over)), float(np.median(under))
+    return Ratio(float(median), float(low), float(high), len(paired), seconds)
+
+
+def bandwidth_gb_s(device: str = "cpu") -> float:
+    """Memory bandwidth of a copy of 256 MB (read and written bytes), best of 10."""
+    source = torch.ones(2**26, device=device)
+    target = torch.empty_like(source)
+    seconds = in_turns({"copy": lambda: target.copy_(source)}, 10)["copy"]
+    return 2 * source.numel() * 4 / float(seconds.min()) / 1e9
+
+
+def matmul_tflop_s(dtype: torch.dtype, device: str = "cpu") -> float:
+    """Rate of a 2048 × 2048 matrix product, best of 10."""
+    a = torch.ones(2048, 2048, dtype=dtype, device=device)
+    seconds = in_turns({"product": lambda: a @ a}, 10)["product"]
+    return 2 * 2048**3 / float(seconds.min()) / 1e12
+
+
+def machine() -> str:
+    """Processor, cores and GPU in one line."""
+    names = [
+        line.partition(":")[2].strip()
+        for line in (Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else [])
+        if line.startswith("model name")
+    ]
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ", no GPU"
+    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores{gpu}"
