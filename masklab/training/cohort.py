@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from masklab import bits, networks, seeds
 from masklab.archive import Member
-from masklab.training import checkpoint, choice, counts, engines, state
+from masklab.training import checkpoint, choice, counts, engines, randomness, state
 from masklab.training import history as histories
 from masklab.training import images as imaging
 
@@ -82,7 +82,9 @@ class Trainer:
         self.position.total = torch.zeros(members, device=self.images.mean.device)
         if self.checkpoint is not None:
             self.checkpoint.load(self)
-        random = _uses_random_layers(self.network)
+        few = imaging.normalise(self.images.train[0][:2], self.images.mean, self.images.deviation)
+        first = self.cohort.training_tensors(self.dtype, slice(0, 1))
+        random = randomness.draws(self.network, first, few.to(self.dtype))
         with torch.random.fork_rng(enabled=random):
             self._run(progress, random)
         return self.position.history
@@ -107,6 +109,10 @@ class Trainer:
             progress(at.epoch, epochs)
             if self.checkpoint is not None and at.epoch < epochs:
                 self.checkpoint.save_when_due(self)
+        if self.cohort.pruner.trains_scores:  # the last step may have emptied a layer
+            self.cohort.masks()
+            self.health.look(self.cohort.emptied == state.NOT_EMPTY, histories.EMPTY)
+            self._note_failures()
 
     def _epoch(self, random: bool) -> None:
         """What is left of one pass over the training images."""
@@ -141,12 +147,16 @@ class Trainer:
 
     def step(self, images: Tensor, labels: Tensor, rate: float, draws: list[int] | None = None) -> Tensor:
         """One step of every member on its batch: losses, in nats."""
-        return torch.cat([self._step(r, images[r], labels[r], rate, draws) for r in self._groups()])
+        together = self.engine == "vmap" and draws is None
+        return torch.cat([self._step(r, images[r], labels[r], rate, draws) for r in self._groups(together)])
 
-    def _groups(self) -> list[slice]:
-        """Members that compute together: all, or one after the other, with one member's tensors at a time."""
+    def _groups(self, together: bool) -> list[slice]:
+        """Members that compute together: all, or one after the other, with one member's tensors at a time.
+
+        Members that draw random numbers are alone, so that each draws its own, whoever shares the cohort.
+        """
         members = len(self.cohort.levels)
-        return [slice(0, members)] if self.engine == "vmap" else [slice(m, m + 1) for m in range(members)]
+        return [slice(0, members)] if together else [slice(m, m + 1) for m in range(members)]
 
     def _step(
         self, rows: slice, images: Tensor, labels: Tensor, rate: float, draws: list[int] | None
@@ -176,15 +186,17 @@ class Trainer:
 
     def _record(self, losses: Tensor) -> None:
         """Take one epoch's losses down, and failures with them."""
+        self._note_failures()
         history = self.position.history
-        names = [layer.layer.name for layer in self.cohort.layers]
-        found = self.health.failures(names, self.cohort.emptied)
         for member, loss in enumerate(losses.tolist()):
-            if member in found:
-                history.failures.setdefault(member, found[member])
-                self.cohort.silence(member)
-            else:
+            if member not in history.failures:
                 history.loss[member].append(loss)
+
+    def _note_failures(self) -> None:
+        names = [layer.layer.name for layer in self.cohort.layers]
+        for member, failure in self.health.failures(names, self.cohort.emptied).items():
+            self.position.history.failures.setdefault(member, failure)
+            self.cohort.silence(member)
 
     def _validate(self, epoch: int) -> None:
         """Validation accuracy of each member; test accuracy too where it is the best so far."""
@@ -226,17 +238,6 @@ class Trainer:
             tensors = cohort.tensors(self.dtype)
             for _, (images, _) in zip(range(_STATISTICS_BATCHES), batches, strict=False):
                 engines.logits(self.engine, self.network, tensors, images, training=True)
-
-
-def _uses_random_layers(network: nn.Module) -> bool:
-    """Whether a network may draw random numbers in training: dropout, or code that is not known."""
-    known = ("torch.nn.", "torchvision.", "masklab.")
-    return any(
-        "Drop" in type(module).__name__
-        or "Stochastic" in type(module).__name__
-        or not type(module).__module__.startswith(known)
-        for module in network.modules()
-    )
 
 
 def _seed(number: int, device: torch.device) -> None:

@@ -45,7 +45,8 @@ def facts(
             "deviation": images.deviation.flatten().tolist(),
         },
         "cohort": {
-            "indices": cohort["indices"],
+            # untrained members are made one by one: who else is in the cohort does not matter
+            "indices": cohort["indices"] if trainer.cohort.pruner.trained else [index],
             **{key: plan[key] for key in ("engine", "precision", "device", "threads", "torch")},
         },
         "evaluation": {

@@ -42,8 +42,8 @@ def learning_rate(
     Source: Loshchilov & Hutter, SGDR (ICLR 2017), without restarts.
 
     Examples:
-        >>> learning_rate(0.1, "cosine", 5, 10), learning_rate(0.1, "cosine", 0, 10, warmup_epochs=5)
-        (0.05, 0.02)
+        >>> learning_rate(0.1, "cosine", 5, 10), learning_rate(0.1, "cosine", 0, 10, warmup_epochs=4)
+        (0.05, 0.025)
     """
     if schedule != "cosine-step":
         epochs_done = math.floor(epochs_done)

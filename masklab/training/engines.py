@@ -51,8 +51,9 @@ def _mode(network: nn.Module, training: bool) -> None:
         network.train(training)
 
 
-def _batch(images: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch c h w"]:
-    return images.contiguous(memory_format=torch.channels_last)
+def _last(values: Tensor) -> Tensor:
+    """Images and convolution weights with their channels last, as convolutions are fastest on a CPU."""
+    return values.contiguous(memory_format=torch.channels_last) if values.ndim == 4 else values
 
 
 def logits(
@@ -80,8 +81,8 @@ def logits(
         return batched(state, images).float()
     outputs = []
     for member in range(tensors.members):
-        own = tensors.of(member, {name: values[member] for name, values in tensors.trained.items()})
-        outputs.append(functional_call(network, own, (_batch(images if shared else images[member]),)))
+        own = tensors.of(member, {name: _last(values[member]) for name, values in tensors.trained.items()})
+        outputs.append(functional_call(network, own, (_last(images if shared else images[member]),)))
     return torch.stack(outputs).float()
 
 
@@ -127,8 +128,10 @@ def gradients(
     each: list[Tensor] = []
     collected: dict[str, list[Tensor]] = {name: [] for name in tensors.trained}
     for member in range(len(images)):  # one graph at a time: activations of one member in memory
-        own = {name: values[member].detach().requires_grad_() for name, values in tensors.trained.items()}
-        outputs = functional_call(network, tensors.of(member, own), (_batch(images[member]),))
+        own = {name: _last(values[member]).detach() for name, values in tensors.trained.items()}
+        for leaf in own.values():
+            leaf.requires_grad_()
+        outputs = functional_call(network, tensors.of(member, own), (_last(images[member]),))
         loss = nn.functional.cross_entropy(outputs.float(), labels[member], label_smoothing=smoothing)
         for name, gradient in zip(own, torch.autograd.grad(loss, list(own.values())), strict=True):
             collected[name].append(gradient)

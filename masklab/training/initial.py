@@ -10,7 +10,7 @@ from masklab import bits, pruners, weights
 from masklab.archive import Member
 from masklab.networks import LayerShape
 from masklab.study import Training
-from masklab.training import optimizer
+from masklab.training import guess, optimizer
 from masklab.training import state as states
 from masklab.training.surroundings import Surroundings
 
@@ -70,6 +70,8 @@ def _layer(
         ]
         own.scores = torch.from_numpy(np.stack(drawn)).to(device)
         own.kept = own.kept if recipe.selection == "layer" else None
+        if device.type == "cpu" and layer.size >= guess.LEAST:
+            own.guess = guess.Guess.none(len(weight))
     elif pruner.control and not pruner.trained:
         rows = [
             pruner.control.draw_mask(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from masklab import data as datasets
 from masklab import pruners, study
-from masklab.training import choice, cohort, engines, task
+from masklab.training import choice, cohort, engines, randomness, task
 from masklab.training import device as devices
 from masklab.training import images as imaging
 
@@ -40,6 +40,13 @@ def run(
         MasklabError: The device's memory does not hold one member.
     """
     devices.prepare(plan["device"], plan["threads"])
+    with torch.random.fork_rng():
+        return _measured(record, plan, data, wanted)
+
+
+def _measured(
+    record: dict[str, Any], plan: dict[str, Any], data: datasets.Data, wanted: list[choice.Engine]
+) -> dict[str, Any]:
     population = next((p for p in record["populations"] if p["trained"]), record["populations"][0])
     members = min(_MEMBERS, population["members"])
     trainer = _trainer(record, plan, population, data, members)
@@ -92,11 +99,13 @@ def _trainer(
 
 def _stepper(trainer: cohort.Trainer, engine: choice.Engine) -> Callable[[], None]:
     images, labels = _batch(trainer)
-
     trainer = dataclasses.replace(trainer, engine=engine)
+    members = len(trainer.cohort.levels)
+    first = trainer.cohort.training_tensors(trainer.dtype, slice(0, 1))
+    draws = [0] * members if randomness.draws(trainer.network, first, images[0]) else None
 
     def step() -> None:
-        trainer.step(images, labels, trainer.cohort.training.learning_rate)
+        trainer.step(images, labels, trainer.cohort.training.learning_rate, draws)
         if images.is_cuda:
             torch.cuda.synchronize()
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from masklab.study import Training
 
-PIECE = 2**17
-"""Elements handled at once on a CPU: what an update reads and writes stays in the cache."""
+PIECE = 2**16
+"""Elements per thread that are handled at once on a CPU, so that an update stays in the cache."""
 
 _BETA_2, _EPSILON = 0.999, 1e-8
 
@@ -71,7 +71,7 @@ def settings_of(training: Training, rate: float, step: int) -> Settings:
 
 def pieces(tensor: Tensor) -> Iterator[slice]:
     """Ranges of a flat tensor that are updated one after the other; all at once on a GPU."""
-    length = PIECE if tensor.device.type == "cpu" else max(1, tensor.numel())
+    length = max(1, tensor.numel()) if tensor.is_cuda else PIECE * torch.get_num_threads()
     for start in range(0, tensor.numel(), length):
         yield slice(start, start + length)
 

@@ -38,10 +38,11 @@ def resolve(study: Study, data: datasets.Data) -> dict[str, Any]:
         raise ConfigError(
             f"data.validation_fraction {study.data.validation_fraction} leaves no image to train on"
         )
-    if described.buffers and (len(data.train_labels) - held_out) % study.training.batch_size == 1:
+    batch_size, train = study.training.batch_size, len(data.train_labels) - held_out
+    if described.buffers and 1 in (batch_size, train % batch_size):
         raise ConfigError(
-            f"training.batch_size {study.training.batch_size} leaves a last batch of one image, from which "
-            "batch normalisation cannot take statistics; give another"
+            f"training.batch_size {batch_size} makes a batch of one image, from which batch normalisation "
+            "cannot take statistics; give another"
         )
     record: dict[str, Any] = {
         "schema": SCHEMA,

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from masklab.training import guess as guesses
+
 Rank = Literal["abs", "signed"]
 
 
@@ -16,20 +18,40 @@ def rank_key(scores: Float[Tensor, "*any"], rank: Rank) -> Float[Tensor, "*any"]
     return scores.abs() if rank == "abs" else scores
 
 
-def top_mask(key: Float[Tensor, "members size"], kept: int) -> Bool[Tensor, "members size"]:
+def top_mask(
+    key: Float[Tensor, "members size"], kept: int, guess: guesses.Guess | None = None
+) -> Bool[Tensor, "members size"]:
     """Exactly `kept` largest keys of each member; on ties the lower index wins.
 
     Args:
         key: Ranking key, finite.
         kept: Number of weights to keep, 1 … size.
+        guess: Where the threshold lay last time, on a CPU; it saves time and changes nothing else.
 
     Examples:
         >>> top_mask(torch.tensor([[1.0, 3.0, 3.0, 3.0]]), 2).tolist()
         [[False, True, True, False]]
     """
-    size = key.shape[1]
-    if kept >= size:
+    if kept >= key.shape[1]:
         return torch.ones_like(key, dtype=torch.bool)
+    if guess is None:
+        return _top_mask(key, kept)
+    found = [_guessed(key[member : member + 1], kept, guess, member) for member in range(len(key))]
+    return found[0] if len(found) == 1 else torch.cat(found)
+
+
+def _guessed(
+    key: Float[Tensor, "1 size"], kept: int, guess: guesses.Guess, member: int
+) -> Bool[Tensor, "1 size"]:
+    found = guess.mask(member, key[0].numpy(), kept)
+    if found is not None:
+        return torch.from_numpy(found)[None]
+    mask = _top_mask(key, kept)
+    guess.learn(member, float(key[0][mask[0]].min()))
+    return mask
+
+
+def _top_mask(key: Float[Tensor, "members size"], kept: int) -> Bool[Tensor, "members size"]:
     threshold = _kth_largest(key, kept)
     mask = key >= threshold
     if key.is_cuda or _counts_differ(mask, kept):  # no look at the result on a GPU: it would wait
@@ -86,5 +108,5 @@ def score_gradient(
     Source: Ramanujan et al. (CVPR 2020), equation 5; Diffenderfer & Kailkhura (ICLR 2021) arrive at the
     same expression, ∂L/∂w_eff · sign(w) · |w|.
     """
-    product = gradient * weight
+    product = gradient.to(weight.dtype, copy=True).mul_(weight)
     return product.mul_(scores.sign()) if rank == "abs" else product

@@ -12,6 +12,7 @@ from masklab import bits, pruners, seeds, weights
 from masklab.networks import LayerShape
 from masklab.study import Training
 from masklab.training import counts, engines, optimizer, selection
+from masklab.training.guess import Guess
 from masklab.training.surroundings import Surroundings
 
 INITIAL = 0
@@ -35,6 +36,7 @@ class LayerState:
         memory: What the optimiser remembers of the scores (or of the weights, where those are trained).
         origin: int32 [members, size], see the refresh; None without one.
         fixed: Boolean mask [members, size] of a control without training.
+        guess: Where the thresholds of a large layer lay last time, on a CPU.
     """
 
     layer: LayerShape
@@ -44,6 +46,7 @@ class LayerState:
     memory: list[Tensor] = field(default_factory=list)
     origin: Tensor | None = None
     fixed: Tensor | None = None
+    guess: Guess | None = None
     _cast: Tensor | None = None
 
     def shaped(self, flat: Tensor) -> Tensor:
@@ -116,7 +119,8 @@ class State:
                 yield self._control_mask(layer, rows)
         elif self.training.selection == "layer":
             for layer in self.layers:
-                yield selection.top_mask(self._key(layer, rows), layer.kept or 1)
+                guess = layer.guess.of(rows) if layer.guess else None
+                yield selection.top_mask(self._key(layer, rows), layer.kept or 1, guess)
         else:
             yield from self._global_masks(rows)
 

@@ -152,7 +152,7 @@ def make_trainer(
         start(record, population, training, pruner, cohort["indices"], plan["device"], sources),
         imaging.on_device(data, fraction, seed, plan["device"]),
         cohorts.build_network(record, plan["device"]),
-        plan["engine"],
+        plan["engine"] if pruner.trained else "loop",
         plan["precision"],
         tuple(record["snapshots"]) if pruner.trained else (),
         sources=sources,

@@ -1,5 +1,6 @@
 """A killed run goes on where it stopped, with the same bytes, and leaves no worker behind."""
 
+import contextlib
 import json
 import os
 import random
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from masklab.archive import container
 from tests.conftest import member_bytes
 
 STUDY = """
@@ -68,6 +70,18 @@ def workers_of(marker: str) -> list[int]:
     return found
 
 
+def wait_until_quiet(out: Path) -> bool:
+    """Whether the workers of a killed run have ended: no checkpoint changes for over a second."""
+    end, before = time.monotonic() + 30, None
+    while time.monotonic() < end:
+        now = {path: path.stat().st_mtime_ns for path in out.glob("checkpoints/*.checkpoint")}
+        if now == before:
+            return True
+        before = now
+        time.sleep(1.5)
+    return False
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, bytes]]:
     folder = tmp_path_factory.mktemp("whole")
@@ -78,29 +92,61 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, byt
     return folder / "study.toml", member_bytes(folder / "out")
 
 
+def saved_epochs(out: Path) -> dict[str, int]:
+    """Cohort → epochs done in its checkpoint."""
+    found = {}
+    for path in out.glob("checkpoints/*.checkpoint"):
+        found[path.stem] = container.Reader(path).document["epoch"]
+    return found
+
+
+def first_reports(out: Path, cohorts: dict[str, int], process: subprocess.Popen[bytes]) -> dict[str, int]:
+    """Cohort → epochs done when it is seen for the first time."""
+    seen: dict[str, int] = {}
+
+    def look() -> bool:
+        for cohort in cohorts:
+            path = out / f"checkpoints/{cohort}.progress"
+            with contextlib.suppress(OSError, ValueError):
+                seen.setdefault(cohort, int(path.read_text().partition("/")[0]))
+        return len(seen) == len(cohorts)
+
+    assert wait_for(look, process)
+    return seen
+
+
 def test_three_kills_at_random_moments_change_no_byte(
     whole: tuple[Path, dict[str, bytes]], tmp_path: Path
 ) -> None:
     study, expected = whole
     moments = random.Random(20)  # noqa: S311
-    killed = 0
-    for _ in range(3):
-        process = start(study, tmp_path)
-        for file in tmp_path.glob("checkpoints/*"):
+    saved: dict[str, int] = {}
+    for low, high in ((5, 15), (20, 30), (35, 45)):  # epochs over both running cohorts, of 30 each
+        for file in tmp_path.glob("checkpoints/*.progress"):
             file.unlink()
-        target = moments.randint(5, 45)  # epochs over both running cohorts: events fire before and after
-        if wait_for(lambda target=target: epochs_done(tmp_path) >= target, process):
-            process.send_signal(signal.SIGKILL)
-            killed += 1
+        process = start(study, tmp_path)
+        for cohort, epochs in first_reports(tmp_path, saved, process).items():
+            assert epochs > saved[cohort]  # it went on, and did not begin again
+        target = moments.randint(low, high)  # events fire before and after
+        assert wait_for(lambda target=target: epochs_done(tmp_path) >= target, process)
+        process.send_signal(signal.SIGKILL)
         process.communicate(timeout=60)
-    assert killed == 3
+        gone = wait_until_quiet(tmp_path)
+        saved = saved_epochs(tmp_path)
+        assert gone
+        assert len(saved) == 2
     stored = member_bytes(tmp_path)
     assert stored.items() <= expected.items()
     assert len(stored) < len(expected)
+    for file in tmp_path.glob("checkpoints/*.progress"):
+        file.unlink()
     process = start(study, tmp_path)
+    first = first_reports(tmp_path, saved, process)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert member_bytes(tmp_path) == expected
+    assert all(first[cohort] > epochs > 3 for cohort, epochs in saved.items())
+    assert not list(tmp_path.glob("checkpoints/*.checkpoint"))
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks for processes in /proc")

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from masklab.training import guess as guesses
 from masklab.training import selection
 
 
@@ -58,3 +59,29 @@ def test_gradients_of_lower_precision_are_multiplied_in_fp32() -> None:
     found = selection.score_gradient(gradient, weight, scores, "abs")
     assert found.dtype == torch.float32
     assert found.item() == -np.float32(gradient.item()) * np.float32(1.0000001)
+
+
+@given(st.integers(1, 400), st.integers(0, 2**31 - 1), st.sampled_from([0.0, 1e-3, 0.1, 5.0]), st.booleans())
+def test_a_guess_never_changes_a_mask(kept: int, seed: int, movement: float, coarse: bool) -> None:
+    random = np.random.RandomState(seed)
+    key = random.standard_normal((2, 400)).astype(np.float32)
+    guess = guesses.Guess.none(2)
+    for _ in range(6):
+        key += movement * random.standard_normal(key.shape).astype(np.float32)
+        ranked = np.round(key, 1) if coarse else key  # coarse: many ties
+        given_key = torch.from_numpy(np.ascontiguousarray(ranked))
+        assert torch.equal(selection.top_mask(given_key, kept, guess), selection.top_mask(given_key, kept))
+
+
+def test_a_good_guess_is_used_and_a_bad_one_is_not() -> None:
+    key = np.arange(1000, dtype=np.float32)
+    guess = guesses.Guess.none(1)
+    assert guess.mask(0, key, 300) is None
+    guess.learn(0, 700.0)
+    for kept in (300, 299):
+        found = guess.mask(0, key, kept)
+        assert found is not None
+        assert np.array_equal(np.flatnonzero(found), np.arange(1000 - kept, 1000))
+    assert guess.mask(0, key, 100) is None  # too far away
+    assert guess.mask(0, np.full(1000, 700.0, np.float32), 300) is None  # too many near it
+    assert guess.mask(0, np.full(1000, np.nan, np.float32), 300) is None

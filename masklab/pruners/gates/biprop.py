@@ -7,10 +7,12 @@ from typing import Any
 
 from jaxtyping import Bool, Float
 
+from masklab.pruners import masking
+
 
 def gain(weight: Float[Any, "members *weight"], mask: Bool[Any, "members *weight"]) -> Float[Any, " members"]:
     """‖W ⊙ M‖₁ ÷ number kept: the least-squares scale of W ⊙ M ≈ gain · sign(W) ⊙ M."""
-    magnitude = (weight.abs() * mask).flatten(1).sum(1)
+    magnitude = masking.keep(weight, mask).flatten(1).norm(p=1, dim=1)
     return magnitude / mask.flatten(1).sum(1)
 
 
@@ -20,7 +22,8 @@ def effective_weight(
     gain: Float[Any, " members"],
 ) -> Float[Any, "members *weight"]:
     """Gain · sign(W) ⊙ M."""
-    return weight.sign() * mask * gain.reshape(-1, *[1] * (weight.ndim - 1))
+    scale = gain.to(weight.dtype).reshape(-1, *[1] * (weight.ndim - 1))  # ±1 times it is exact
+    return masking.keep(weight.sign().mul_(scale), mask)
 
 
 def caution(weight_init: str) -> str | None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from jaxtyping import Bool, Float
 
+from masklab.pruners import masking
+
 PLAIN = True
 """Kept weights act as they are: controls use this gate unless they are told another."""
 
@@ -21,4 +23,4 @@ def effective_weight(
     gain: Float[Any, " members"] | None,
 ) -> Float[Any, "members *weight"]:
     """W ⊙ M."""
-    return weight * mask
+    return masking.keep(weight, mask)
