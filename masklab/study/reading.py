@@ -179,6 +179,8 @@ def _check_control(study: tables.Study, population: tables.Population, place: st
     source = study.source_of(population)
     if source is None or control is None or "of" not in control.Options.model_fields:
         return
+    if not study.pruner_of(source).compared:
+        raise ConfigError(f"{place}: of: {source.name!r} prunes nothing that could be permuted")
     for field in ("density", "members"):
         mine, theirs = getattr(population, field), getattr(source, field)
         if mine > theirs or (field == "density" and mine != theirs):
