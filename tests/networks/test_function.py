@@ -56,7 +56,7 @@ def test_what_cannot_be_masked_is_named() -> None:
     assert "cannot be masked (convolution and linear layers can), frozen as constructed: " in cannot
     assert cannot.endswith(", ".join(constructed))
     assert "held fixed: 6 biases or shifts at 0, 4 norm weights at 1" in held
-    assert "draws random numbers in training, outside the study's seeds (drop)" in random
+    assert "draws random numbers in training, from the study's augment seeds (drop)" in random
 
 
 def test_transposed_convolutions_and_slopes_are_kept_as_constructed() -> None:
