@@ -22,8 +22,9 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     log, rows = logging.getLogger("benchmarks"), []
     torch.set_num_threads(os.cpu_count() or 1)
+    limits = clock.Limits.measured()
     for name, run in (
-        ("conv6", lambda: training.conv6(rounds=25)),
+        ("conv6", lambda: training.conv6(limits, rounds=40)),
         ("memory", training.peak),
         ("demo", lambda: training.demo(rounds=5)),
         *([("gpu", lambda: training.gpu(rounds=50))] if torch.cuda.is_available() else []),
@@ -37,10 +38,9 @@ def main() -> None:
         lines.append("| GPU lines | ≥ 20, ≤ 1.10 | not measured: no GPU at hand | – |")
     date = datetime.datetime.now(datetime.UTC).date().isoformat()
     text = [f"## Training, {date}", "", f"{clock.machine()}; torch {torch.__version__}.", ""]
-    rates = [clock.matmul_tflop_s(dtype) for dtype in (torch.float32, torch.bfloat16)]
     text += [
-        f"Limits: copy {clock.bandwidth_gb_s():.1f} GB/s; matrix product {rates[0]:.2f} TFLOP/s in float32, "
-        f"{rates[1]:.2f} in bfloat16.",
+        f"Limits: copy {limits.copy:.1f} GB/s; matrix product {limits.fp32:.2f} TFLOP/s in float32, "
+        f"{limits.bf16:.2f} in bfloat16.",
         "",
         "| measure | reach | measured | physical limit |",
         "|---|---|---|---|",

@@ -74,6 +74,21 @@ def matmul_tflop_s(dtype: torch.dtype, device: str = "cpu") -> float:
     return 2 * 2048**3 / float(seconds.min()) / 1e12
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What the machine allows, measured once per run: copies in GB/s, matrix products in TFLOP/s."""
+
+    copy: float
+    fp32: float
+    bf16: float
+
+    @classmethod
+    def measured(cls, device: str = "cpu") -> "Limits":
+        """The limits of a device."""
+        rates = [matmul_tflop_s(dtype, device) for dtype in (torch.float32, torch.bfloat16)]
+        return cls(bandwidth_gb_s(device), *rates)
+
+
 def machine() -> str:
     """Processor, cores and GPU in one line."""
     names = [

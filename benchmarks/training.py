@@ -37,7 +37,7 @@ class Row:
     limit: str
 
 
-def conv6(rounds: int) -> list[Row]:
+def conv6(limits: clock.Limits, rounds: int) -> list[Row]:
     """Conv6 steps on all cores of a CPU."""
     dtype = torch.bfloat16 if device.multiplies_bf16() else torch.float32
     name = str(dtype).removeprefix("torch.")
@@ -60,10 +60,10 @@ def conv6(rounds: int) -> list[Row]:
     taken = clock.in_turns(things, rounds)
     over_dense = {gate: clock.ratio(taken[gate], taken["dense"]) for gate in ("edge-popup", "biprop")}
     over_style = clock.ratio(taken["edge-popup"], taken["published"])
-    rate, lower = clock.matmul_tflop_s(torch.float32), clock.matmul_tflop_s(dtype)
+    lower = limits.bf16 if dtype == torch.bfloat16 else limits.fp32
     least = CONV6_GFLOP / lower / 1e3
     weights = sum(layer.size for layer in networks.describe(settings, CIFAR, 10).layers)
-    extra_s = weights * 34 / clock.bandwidth_gb_s() / 1e9
+    extra_s = weights * 34 / limits.copy / 1e9
     mine_s, dense_s = over_dense["edge-popup"].seconds
     return [
         Row(
@@ -83,7 +83,7 @@ def conv6(rounds: int) -> list[Row]:
             "≤ 0.28",
             f"{over_style}; published {over_style.seconds[1] * 1e3:.0f} ms",
             f"{least / over_style.seconds[1]:.3f}: {CONV6_GFLOP:.0f} GFLOP at the {lower:.2f} TFLOP/s of a "
-            f"matrix product ({rate:.2f} in float32)",
+            f"matrix product ({limits.fp32:.2f} in float32)",
         ),
     ]
 
@@ -153,7 +153,7 @@ def peak(members: int = 6) -> list[Row]:
 
 def gpu(rounds: int) -> list[Row]:
     """Members side by side, and Conv6, on a GPU."""
-    settings, members = networks.Settings("conv2", 0.25), 32
+    settings, members, limits = networks.Settings("conv2", 0.25), 32, clock.Limits.measured("cuda")
     rows = []
     for dtype in (torch.float32, torch.bfloat16):
         images, labels = steps.batches(members, 128, CIFAR, "cuda")
@@ -173,7 +173,7 @@ def gpu(rounds: int) -> list[Row]:
                 f"GPU: 32 members of conv2 × 0.25: member-steps per second ÷ published style, {dtype}",
                 "≥ 20",
                 str(found),
-                f"{clock.bandwidth_gb_s('cuda'):.0f} GB/s, {clock.matmul_tflop_s(dtype, 'cuda'):.0f} TFLOP/s",
+                f"{limits.copy:.0f} GB/s; {limits.fp32:.0f} and {limits.bf16:.0f} TFLOP/s",
             )
         )
         whole = networks.Settings("conv6")

@@ -40,6 +40,16 @@ class Silent:
         """Ignored."""
 
 
+def members(verb: str, number: int) -> str:
+    """What is done with so many members.
+
+    Examples:
+        >>> members("train", 1), members("train", 12)
+        ('train 1 member', 'train 12 members')
+    """
+    return f"{verb} {number} member{'' if number == 1 else 's'}"
+
+
 def duration(seconds: float) -> str:
     """A duration as people say it.
 

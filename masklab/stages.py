@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from masklab import __version__, parallel
+from masklab import __version__, parallel, progress
 from masklab.archive import Archive, directory, files, study_file
 from masklab.errors import ArchiveError, ConfigError, DataError
 from masklab.progress import Listener, Silent
@@ -112,7 +112,7 @@ def analyze(out: Path, *, jobs: int = 0, listener: Listener | None = None) -> Pa
     distances = distance_measures.measure(archive)
     hamming = distances.hamming()
     tasks = [("landscape", out), ("umap", (distances.ids, hamming, archive.study["seeds"]["study"]))]
-    listener.begin(f"analyze {len(distances.ids)} members", len(tasks) + 1)
+    listener.begin(progress.members("analyze", len(distances.ids)), len(tasks) + 1)
     try:
         running = parallel.run(_analysis_task, tasks, jobs or parallel.cores())
         embeddings = [embedding.pcoa(distances.ids, hamming)]

@@ -65,10 +65,8 @@ def duplicates(distances: Distances, levels: dict[str, Any]) -> Iterator[Row]:
         elif all(_population(one) == _population(ids[0]) and levels[one] == levels[ids[0]] for one in ids):
             reason = "all their seeds are equal, so this is expected, and they count as one sample"
         else:
-            reason = (
-                "though their seeds or pruners differ: intervals that count them as separate are too narrow"
-            )
-        yield _warning("duplicate-members", f"{_listed(ids)} have the same mask: {reason}", ids[0])
+            reason = "their seeds or pruners differ, and intervals that count them as separate are too narrow"
+        yield _warning("duplicate-members", f"{_listed(ids)} have the same mask; {reason}", ids[0])
 
 
 def accuracy_sampling(accuracy: list[Row], tested: int) -> Row | None:

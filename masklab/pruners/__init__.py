@@ -117,6 +117,13 @@ class Pruner:
         return self.trains_scores or self.trains_weights
 
     @property
+    def ignores(self) -> tuple[str, ...]:
+        """Fields of the recipe that have no effect on it; a population of it may not override them."""
+        if self.trains_scores:
+            return ()
+        return ("score_init", "rank", "selection", *(["fan_scale"] if self.trains_weights else []))
+
+    @property
     def compared(self) -> bool:
         """Whether its masks take part in overlaps."""
         return self.control is None or self.control.COMPARED

@@ -50,7 +50,10 @@ class TrainedOptions(Options):
     """Options of controls that train the weights themselves."""
 
     learning_rate: float = Field(
-        default=0.01, gt=0, description="learning rate on the weights at the start, in place of the recipe's"
+        default=0.01,
+        gt=0,
+        le=3.4e38,
+        description="learning rate on the weights at the start, in place of the recipe's",
     )
 
 

@@ -159,7 +159,11 @@ def _check(study: tables.Study, where: str) -> None:
         _check_training(study.training_of(population), place)
         _check_control(study, population, place)
         try:
-            study.pruner_of(population)
+            ignored = [
+                field for field in study.pruner_of(population).ignores if field in population.overrides
+            ]
+            if ignored:
+                raise ConfigError(f"{ignored[0]}: has no effect on {population.pruner!r}; leave it out")
         except pydantic.ValidationError as error:
             options = pruners.options_type(population.pruner)
             problem = problems.explain(error, options, *tables.OVERRIDES, *tables.Population.model_fields)

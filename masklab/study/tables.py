@@ -19,6 +19,9 @@ def _level(value: Any) -> Any:
 
 Level = Annotated[int | Literal["member"], pydantic.BeforeValidator(_level)]
 SEED_SOURCES = ("weights", "scores", "batches", "augment", "refresh", "mask")
+LARGEST = 3.4e38
+"""Rates are multiplied in float32."""
+
 OVERRIDES = ("weight_init", "fan_scale", "score_init", "rank", "selection")
 
 
@@ -56,7 +59,7 @@ class Seeds(Section):
     batches: Level = Field(default="member", description="draws of the order of the training images")
     augment: Level = Field(default="member", description="draws of the augmentation")
     refresh: Level = Field(default="member", description="draws of the refresh events")
-    mask: Level = Field(default="member", description="draws of the random control's masks")
+    mask: Level = Field(default="member", description="draws of the untrained controls' masks")
     crossed: bool = Field(
         default=False, description="full factorial of the integer sources; members = their product"
     )
@@ -130,9 +133,11 @@ class Training(Section):
     epochs: int = Field(default=20, ge=1, le=100_000, description="passes over the training images")
     batch_size: int = Field(default=128, ge=1, description="images per step")
     optimizer: Literal["sgd", "adam"] = Field(default="sgd", description="optimiser of the scores")
-    learning_rate: float = Field(default=0.1, gt=0, description="learning rate on the scores at the start")
+    learning_rate: float = Field(
+        default=0.1, gt=0, le=LARGEST, description="learning rate on the scores at the start"
+    )
     momentum: float = Field(default=0.9, ge=0, lt=1, description="SGD momentum, or Adam's first decay rate")
-    weight_decay: float = Field(default=1e-4, ge=0, description="weight decay on the scores")
+    weight_decay: float = Field(default=1e-4, ge=0, le=LARGEST, description="weight decay on the scores")
     schedule: Literal["cosine", "cosine-step", "constant"] = Field(
         default="cosine", description="learning rate: cosine per epoch, cosine per step, or constant"
     )

@@ -89,7 +89,7 @@ class File:
         self._took = self._last - started
 
     def load(self, trainer: "Trainer") -> None:
-        """Go on from the checkpoint, if this cohort has one; a damaged or foreign one is put aside."""
+        """Go on from the checkpoint, if this cohort has one; a damaged or foreign one is not used."""
         if not self.path.exists():
             return
         try:
@@ -100,7 +100,6 @@ class File:
             self._restore(trainer, reader.document, stored)
         except ArchiveError as error:
             log.warning("%s; the cohort starts again", error)
-            self.remove()
 
     def _restore(self, trainer: "Trainer", document: dict[str, Any], stored: dict[str, np.ndarray]) -> None:
         live, members, layers = _live(trainer), len(trainer.cohort.levels), trainer.cohort.layers

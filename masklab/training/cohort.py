@@ -11,17 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from masklab import bits, networks, seeds
+from masklab import bits, networks
 from masklab.archive import Member
-from masklab.training import checkpoint, choice, counts, engines, randomness, state
+from masklab.training import checkpoint, choice, counts, engines, evaluation, randomness, state
 from masklab.training import history as histories
 from masklab.training import images as imaging
-
-_FORWARD_AT_ONCE = 4096
-"""Members × images in one evaluation."""
-
-_STATISTICS_BATCHES = 200
-"""Batches from which the running statistics of an untrained control are taken."""
 
 _LOOK_EVERY = 32
 """Steps between two looks at whether the trained values are finite (the loss is looked at in every step)."""
@@ -77,7 +71,7 @@ class Trainer:
         members = len(self.cohort.levels)
         if not self.cohort.pruner.trained:
             if self.cohort.surroundings.buffers:
-                self._estimate_statistics()
+                evaluation.estimate_statistics(self)
             return self.position.history
         self.position.total = torch.zeros(members, device=self.images.mean.device)
         if self.checkpoint is not None:
@@ -113,6 +107,8 @@ class Trainer:
             self.cohort.masks()
             self.health.look(self.cohort.emptied == state.NOT_EMPTY, histories.EMPTY)
             self._note_failures()
+        elif self.cohort.surroundings.buffers and self.cohort.density < 1:
+            evaluation.estimate_statistics(self)
 
     def _epoch(self, random: bool) -> None:
         """What is left of one pass over the training images."""
@@ -128,12 +124,14 @@ class Trainer:
             dtype=self.dtype,
             start=at.step,
         )
-        draws = self._random_seeds(at.epoch) if random else None
+        draws = (
+            [randomness.start(cohort.seed, level, at.epoch) for level in cohort.levels] if random else None
+        )
         for images, labels in batches:
             if cohort.pruner.fires_before(health.step):
                 at.history.events.append(health.step)
                 cohort.refresh(event=len(at.history.events))
-            rate = self._rate(at.epoch + at.step / steps)
+            rate = self._rate(at.epoch, at.step, steps)
             losses = self.step(images, labels, rate, draws)
             health.look(cohort.emptied == state.NOT_EMPTY, histories.EMPTY)
             health.look(torch.isfinite(losses), histories.LOSS)
@@ -148,9 +146,9 @@ class Trainer:
     def step(self, images: Tensor, labels: Tensor, rate: float, draws: list[int] | None = None) -> Tensor:
         """One step of every member on its batch: losses, in nats."""
         together = self.engine == "vmap" and draws is None
-        return torch.cat([self._step(r, images[r], labels[r], rate, draws) for r in self._groups(together)])
+        return torch.cat([self._step(r, images[r], labels[r], rate, draws) for r in self.groups(together)])
 
-    def _groups(self, together: bool) -> list[slice]:
+    def groups(self, together: bool) -> list[slice]:
         """Members that compute together: all, or one after the other, with one member's tensors at a time.
 
         Members that draw random numbers are alone, so that each draws its own, whoever shares the cohort.
@@ -164,7 +162,7 @@ class Trainer:
         """One step of some members: losses, in nats."""
         cohort, health = self.cohort, self.health
         if draws is not None:
-            _seed(draws[rows.start] + self.position.step, images.device)
+            randomness.seed(draws[rows.start] + self.position.step, images.device)
         tensors = cohort.training_tensors(self.dtype, rows)
         smoothing = cohort.training.label_smoothing
         losses, gradients = engines.gradients(self.engine, self.network, tensors, images, labels, smoothing)
@@ -172,17 +170,11 @@ class Trainer:
         cohort.step(gradients, health.alive[rows] & sound, rate, health.step, rows)
         return losses
 
-    def _rate(self, epochs_done: float) -> float:
+    def _rate(self, epoch: int, step: int, steps: int) -> float:
         recipe = self.cohort.training
         top = getattr(self.cohort.pruner.options, "learning_rate", recipe.learning_rate)
-        return counts.learning_rate(top, recipe.schedule, epochs_done, recipe.epochs, recipe.warmup_epochs)
-
-    def _random_seeds(self, epoch: int) -> list[int]:
-        """Where each member's random layers (dropout) begin in an epoch."""
-        return [
-            int(seeds.stream(self.cohort.seed, "augment", level["augment"], "layers", epoch).randint(2**40))
-            for level in self.cohort.levels
-        ]
+        done, unit = (epoch + step / steps, 1 / steps) if recipe.schedule == "cosine-step" else (epoch, 1)
+        return counts.learning_rate(top, recipe.schedule, done, recipe.epochs, recipe.warmup_epochs, unit)
 
     def _record(self, losses: Tensor) -> None:
         """Take one epoch's losses down, and failures with them."""
@@ -200,50 +192,25 @@ class Trainer:
 
     def _validate(self, epoch: int) -> None:
         """Validation accuracy of each member; test accuracy too where it is the best so far."""
+        with evaluation.statistics_of_final_masks(self):
+            self._compare(epoch)
+
+    def _compare(self, epoch: int) -> None:
         history, improved = self.position.history, []
-        for member, accuracy in enumerate(self.accuracy(*self.images.validation)):
+        for member, accuracy in enumerate(evaluation.accuracy(self, *self.images.validation)):
             best = history.best[member]
             history.validation[member].append(accuracy)
             if best is None or accuracy > best["validation"]:
                 history.best[member] = {"epoch": epoch + 1, "validation": accuracy}
                 improved.append(member)
         if improved:
-            tested = self.accuracy(*self.images.test)
+            tested = evaluation.accuracy(self, *self.images.test)
             for member in improved:
                 history.best[member] = {**(history.best[member] or {}), "test": tested[member]}
-
-    def accuracy(self, images: Tensor, labels: Tensor) -> list[float]:
-        """Accuracy of each member on images (uint8)."""
-        batch = max(32, _FORWARD_AT_ONCE // len(self.cohort.levels))
-        correct = torch.zeros(len(self.cohort.levels), dtype=torch.int64, device=labels.device)
-        with torch.no_grad():
-            tensors = self.cohort.tensors(self.dtype)
-            for pixels, truth in zip(images.split(batch), labels.split(batch), strict=True):
-                normal = imaging.normalise(pixels, self.images.mean, self.images.deviation).to(self.dtype)
-                outputs = engines.logits(self.engine, self.network, tensors, normal)
-                correct += (outputs.argmax(2) == truth).sum(1)
-        return [right / len(labels) for right in correct.tolist()]
 
     def _snapshot(self, epoch: int) -> None:
         if epoch in self.snapshots:
             self.taken[epoch] = [bits.pack(mask.cpu().numpy()) for mask in self.cohort.masks()]
-
-    def _estimate_statistics(self) -> None:
-        """Running statistics of members that are not trained, from the training images."""
-        recipe, cohort = self.cohort.training, self.cohort
-        batches = imaging.epoch_batches(
-            self.images, cohort.seed, cohort.levels, 0, recipe.batch_size, recipe.augment, dtype=self.dtype
-        )
-        with torch.no_grad():
-            tensors = cohort.tensors(self.dtype)
-            for _, (images, _) in zip(range(_STATISTICS_BATCHES), batches, strict=False):
-                engines.logits(self.engine, self.network, tensors, images, training=True)
-
-
-def _seed(number: int, device: torch.device) -> None:
-    torch.default_generator.manual_seed(number)
-    if device.type == "cuda":
-        torch.cuda.manual_seed(number)
 
 
 def build_network(record: Mapping[str, Any], device: str = "cpu") -> nn.Module:

@@ -6,12 +6,9 @@ import numpy as np
 import torch
 
 from masklab import bits, study
-from masklab.archive import Content, Member, Recipe
+from masklab.archive import Content, Member, Recipe, description
 from masklab.training import cohort as cohorts
 from masklab.training import rebuild
-
-TRAINED = "trained"
-"""Origin of base weights that were trained: no recipe gives them."""
 
 
 def facts(
@@ -39,6 +36,7 @@ def facts(
             "input_shape": record["data"]["input_shape"],
             "classes": len(record["data"]["classes"]),
         },
+        "network_source": record["network_source"],
         "data": {
             **{key: record["data"][key] for key in ("name", "digest", "validation_fraction", "classes")},
             "mean": images.mean.flatten().tolist(),
@@ -80,7 +78,7 @@ def of_member(
             scores[name] = layer.scores[position].cpu().numpy().reshape(shape)
     kind = state.pruner.refresh.ORIGIN if state.pruner.refresh else None
     if state.pruner.trains_weights:
-        kind = TRAINED
+        kind = description.TRAINED
     recipe = _recipe(state.seed, described, state.factor)
     if trainer.sources:
         kind, origins, recipe = _inherited(trainer.sources[position])

@@ -27,7 +27,12 @@ def steps_per_epoch(train: int, batch_size: int) -> int:
 
 
 def learning_rate(
-    initial: float, schedule: str, epochs_done: float | int, epochs: int, warmup_epochs: int = 0
+    initial: float,
+    schedule: str,
+    epochs_done: float | int,
+    epochs: int,
+    warmup_epochs: int = 0,
+    unit: float | int = 1,
 ) -> float:
     """Learning rate at a point of the training: linear warm-up, then cosine or constant.
 
@@ -36,8 +41,9 @@ def learning_rate(
         schedule: `"cosine"` (per epoch), `"cosine-step"` or `"constant"`.
         epochs_done: Epochs done so far, with their fraction where the rate follows the step.
         epochs: Length of the training.
-        warmup_epochs: Epochs in which the rate grows to its top: with e whole epochs done it is
-            (e + 1) ÷ warmup_epochs of it, as in the published scripts; the cosine runs over the others.
+        warmup_epochs: Epochs in which the rate grows to its top: with e epochs done it is
+            (e + unit) ÷ warmup_epochs of it, as in the published scripts; the cosine runs over the others.
+        unit: Share of an epoch after which the rate changes: 1, or 1 ÷ steps where it follows the step.
 
     Source: Loshchilov & Hutter, SGDR (ICLR 2017), without restarts.
 
@@ -46,9 +52,9 @@ def learning_rate(
         (0.05, 0.025)
     """
     if schedule != "cosine-step":
-        epochs_done = math.floor(epochs_done)
+        epochs_done, unit = math.floor(epochs_done), 1
     if epochs_done < warmup_epochs:
-        return initial * min(1.0, (epochs_done + 1) / warmup_epochs)
+        return initial * min(1.0, (epochs_done + unit) / warmup_epochs)
     if schedule == "constant":
         return initial
     return (
@@ -63,7 +69,7 @@ def global_density(density: float, epoch: int, epochs: int, ramp_epochs: int | N
         density: Fraction kept in the end; from one half on there is no ramp.
         epoch: Number of the epoch.
         epochs: Length of the training.
-        ramp_epochs: Epochs until the density is reached; None: 10, or a third of a shorter training.
+        ramp_epochs: Epochs until the density is reached; None: the default.
 
     Source: Diffenderfer & Kailkhura's code (global subnetworks); Zhu & Gupta (2017) for the cubic.
 
@@ -71,7 +77,12 @@ def global_density(density: float, epoch: int, epochs: int, ramp_epochs: int | N
         >>> [round(global_density(0.1, epoch, 100, 10), 4) for epoch in (0, 5, 10, 50)]
         [0.5, 0.15, 0.1, 0.1]
     """
-    ramp = min(10, epochs // 3) if ramp_epochs is None else ramp_epochs
+    ramp = default_ramp(epochs) if ramp_epochs is None else ramp_epochs
     if density >= _WIDEST or epoch >= ramp:
         return density
     return density + (_WIDEST - density) * (1.0 - epoch / ramp) ** 3
+
+
+def default_ramp(epochs: int) -> int:
+    """Epochs of the ramp when the study does not say: 10, or a third of a shorter training."""
+    return min(10, epochs // 3)

@@ -1,7 +1,9 @@
 """Devices and threads, set so that equal plans give equal bytes."""
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from masklab.errors import ConfigError
@@ -41,6 +43,19 @@ def multiplies_bf16() -> bool:
     return any(flag in flags for flag in ("avx512_bf16", "amx_bf16", " bf16"))
 
 
+@contextlib.contextmanager
+def prepared(device: str, threads: int) -> Iterator[None]:
+    """As `prepare`; the number of threads is the caller's again afterwards."""
+    import torch
+
+    before = torch.get_num_threads()
+    prepare(device, threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def prepare(device: str, threads: int) -> None:
     """Fix the number of threads; on a GPU, deterministic convolutions and full float32 precision."""
     if device == "cuda":
@@ -49,6 +64,8 @@ def prepare(device: str, threads: int) -> None:
 
     torch.set_num_threads(threads)
     if device == "cuda":
+        torch.use_deterministic_algorithms(True, warn_only=True)  # not every network has such algorithms
+        torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.allow_tf32 = False

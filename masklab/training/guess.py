@@ -4,6 +4,7 @@ Between two steps a threshold hardly moves, so it is looked for among the few ke
 guess only saves time: where it fails, the caller does without it, and masks never depend on it.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,15 +42,17 @@ class Guess:
         return Guess(self.value[rows], self.width[rows])
 
     def learn(self, member: int, threshold: float) -> None:
-        """Take a threshold that was found without a guess."""
-        self.value[member] = threshold
-        self.width[member] = _FIRST_WIDTH * abs(threshold)
+        """Take a threshold that was found without a guess; none is learned from one that is not finite."""
+        self.value[member] = threshold if math.isfinite(threshold) else np.nan
+        self.width[member] = _FIRST_WIDTH * abs(self.value[member])
 
     def mask(
         self, member: int, key: Float[np.ndarray, " size"], kept: int
     ) -> Bool[np.ndarray, " size"] | None:
         """Exactly the `kept` largest keys of one member, on ties the lower index; None where this fails."""
         centre, width = self.value[member], self.width[member]
+        if np.isnan(centre):
+            return None
         mask, near = key > centre + width, key >= centre - width
         above, within = np.count_nonzero(mask), np.count_nonzero(near)
         share = (within - above) / key.size
@@ -58,6 +61,8 @@ class Guess:
         places = np.flatnonzero(mask != near)
         keys, wanted = key[places], kept - above
         threshold = np.partition(keys, keys.size - wanted)[keys.size - wanted]
+        if not np.isfinite(threshold):
+            return None
         chosen = keys > threshold
         chosen[np.flatnonzero(keys == threshold)[: wanted - np.count_nonzero(chosen)]] = True
         mask[places] = chosen

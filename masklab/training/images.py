@@ -59,13 +59,18 @@ class Images:
     deviation: Float[Tensor, "c 1 1"]
 
 
+def _own(values: np.ndarray) -> np.ndarray:
+    """An array that torch may share: a copy of what cannot be written to."""
+    return values if values.flags.writeable else values.copy()
+
+
 def on_device(data: datasets.Data, fraction: float, seed: int, device: str) -> Images:
     """Split a data set and move it to a device, images as uint8."""
     held_out = validation_split(data, fraction, seed)
     mean, deviation = map(per_channel, normalisation(data))
 
     def moved(images: np.ndarray, labels: np.ndarray) -> tuple[Tensor, Tensor]:
-        return torch.from_numpy(np.array(images)).to(device), torch.from_numpy(np.array(labels)).to(device)
+        return torch.from_numpy(_own(images)).to(device), torch.from_numpy(_own(labels)).to(device)
 
     return Images(
         moved(data.train_images[~held_out], data.train_labels[~held_out]),

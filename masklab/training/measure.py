@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from masklab import data as datasets
 from masklab import pruners, study
+from masklab.errors import ConfigError, MasklabError
 from masklab.training import choice, cohort, engines, randomness, task
 from masklab.training import device as devices
 from masklab.training import images as imaging
@@ -37,11 +38,22 @@ def run(
         "population"}`.
 
     Raises:
+        ConfigError: The only engine wanted cannot run the network.
         MasklabError: The device's memory does not hold one member.
     """
-    devices.prepare(plan["device"], plan["threads"])
-    with torch.random.fork_rng():
-        return _measured(record, plan, data, wanted)
+    network = record["network"]["name"]
+    try:
+        with devices.prepared(plan["device"], plan["threads"]), torch.random.fork_rng():
+            return _measured(record, plan, data, wanted)
+    except torch.OutOfMemoryError as error:
+        raise MasklabError(f"the memory of device {plan['device']!r} does not hold one step") from error
+    except Exception as error:  # a network from outside may raise anything
+        if ":" not in network or isinstance(error, MasklabError):
+            raise
+        size, reason = record["training"]["batch_size"], str(error).strip().partition("\n")[0]
+        raise ConfigError(
+            f"network {network!r} fails on a batch of {size} images ({reason[:200]})"
+        ) from error
 
 
 def _measured(
@@ -57,6 +69,8 @@ def _measured(
         for name in first:
             seconds[name] = _time(_stepper(trainer, name), best)
             best = min(best, seconds[name] or best)
+    elif wanted == ["vmap"] and ":" in record["network"]["name"]:  # a network from outside may not run so
+        _try_vmap(trainer, record["network"]["name"])
     return {
         "population": population["name"],
         "members": members,
@@ -64,6 +78,16 @@ def _measured(
         "seconds": {name: None if s is None else round(s / members, 6) for name, s in seconds.items()},
         "activation_bytes": _activations(_trainer(record, plan, population, data, 1)),
     }
+
+
+def _try_vmap(trainer: cohort.Trainer, network: str) -> None:
+    try:
+        _stepper(trainer, "vmap")()
+    except (RuntimeError, NotImplementedError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ConfigError(
+            f"engine 'vmap' cannot run network {network!r}, engine 'loop' may ({reason[:200]})"
+        ) from error
 
 
 def candidates(asked: str) -> list[choice.Engine]:
@@ -92,6 +116,7 @@ def _trainer(
         data.test_labels[:1],
         data.classes,
     )
+    started.begin_epoch(training.epochs - 1)
     images = imaging.on_device(few, 0.0, 0, plan["device"])
     network = cohort.build_network(record, plan["device"])
     return cohort.Trainer(started, images, network, "loop", plan["precision"])

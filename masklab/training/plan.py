@@ -151,17 +151,8 @@ def _cohort_members(record: dict[str, Any], population: dict[str, Any], plan: di
     Raises:
         ConfigError: Not one member fits.
     """
-    device = plan["device"]
+    device, need = plan["device"], _need(record, population, plan)
     beside = 1 if device == "cuda" else parallel.cores()
-    slots = 2 if record["training"]["optimizer"] == "adam" else 1
-    need = memory.need(
-        sum(layer["size"] for layer in record["network"]["layers"]),
-        slots,
-        population["refresh"] is not None,
-        plan["measured"]["activation_bytes"],
-        plan["precision"],
-        plan["engine"] == "vmap",
-    )
     fitting = need.largest(plan["memory_bytes"] // beside) or min(1, need.largest(plan["memory_bytes"]))
     if not fitting:
         raise ConfigError(
@@ -169,6 +160,31 @@ def _cohort_members(record: dict[str, Any], population: dict[str, Any], plan: di
             f"{plan['memory_bytes'] / 2**30:.1f} GiB are free; give a smaller training.batch_size or network"
         )
     return min(COHORT_MEMBERS[device], fitting)
+
+
+def _need(record: dict[str, Any], population: dict[str, Any], plan: dict[str, Any]) -> memory.Need:
+    return memory.need(
+        sum(layer["size"] for layer in record["network"]["layers"]),
+        2 if record["training"]["optimizer"] == "adam" else 1,  # as in `optimizer`, without torch
+        population["refresh"] is not None,
+        plan["measured"]["activation_bytes"],
+        plan["precision"],
+        plan["engine"] == "vmap",
+    )
+
+
+def fitting_workers(record: dict[str, Any], plan: dict[str, Any], asked: int) -> int:
+    """Worker processes whose cohorts fit into the memory side by side: 1 to those asked for."""
+    largest = max(
+        (
+            _need(record, population, plan).of(len(cohort["indices"]))
+            for population in record["populations"]
+            for cohort in plan["cohorts"]
+            if cohort["population"] == population["name"]
+        ),
+        default=1,
+    )
+    return max(1, min(asked, plan["memory_bytes"] // largest))
 
 
 def _groups(indices: list[int], largest: int) -> list[list[int]]:

@@ -1,9 +1,12 @@
-"""Whether a network draws random numbers in training, as dropout does."""
+"""Random numbers that a network draws in training, as dropout does."""
+
+from collections.abc import Mapping
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from masklab import seeds
 from masklab.training import engines
 
 
@@ -30,3 +33,15 @@ def _states(device: torch.device) -> list[Tensor]:
     """States of the generators that a network on a device may use."""
     found = [torch.get_rng_state()]
     return [*found, torch.cuda.get_rng_state(device)] if device.type == "cuda" else found
+
+
+def start(study_seed: int, level: Mapping[str, int], epoch: int) -> int:
+    """Where a member's random layers begin in an epoch: a seed for torch, to which the step is added."""
+    return int(seeds.stream(study_seed, "augment", level["augment"], "layers", epoch).randint(2**40))
+
+
+def seed(number: int, device: torch.device) -> None:
+    """Seed torch's generators that a network on a device may use."""
+    torch.default_generator.manual_seed(number)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(number)

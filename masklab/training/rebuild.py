@@ -1,5 +1,6 @@
 """From a member file to a plain network, and the one function that evaluates it."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -152,9 +153,15 @@ def stored_state(member: Member) -> dict[str, Tensor]:
 def network(member: Member) -> Rebuilt:
     """The member as a network from raw images to logits.
 
+    Warns when the network comes from a file of the user's that has changed since.
+
     Raises:
         ArchiveError: The file is damaged, or the base weights do not have the stored digest.
     """
+    settings = networks.Settings.of(member.facts["network"])
+    if member.facts.get("network_source") != networks.source_digest(settings):
+        text = f"{member.path}: the file of network {settings.name} is not the one that it was trained with"
+        warnings.warn(text, stacklevel=2)
     return with_state(member.facts, stored_state(member))
 
 

@@ -15,10 +15,19 @@ from masklab import data as datasets
 from masklab.archive import study_file
 from masklab.errors import ConfigError
 from masklab.study import Population, Study
-from masklab.training.counts import steps_per_epoch, validation_count
+from masklab.training.counts import default_ramp, steps_per_epoch, validation_count
 
 SCHEMA = 1
-_LIBRARIES = ("masklab", "torch", "numpy", "scikit-learn", "umap-learn", "numkong", "zstandard")
+_LIBRARIES = (
+    "masklab",
+    "torch",
+    "torchvision",
+    "numpy",
+    "scikit-learn",
+    "umap-learn",
+    "numkong",
+    "zstandard",
+)
 
 
 def resolve(study: Study, data: datasets.Data) -> dict[str, Any]:
@@ -29,21 +38,10 @@ def resolve(study: Study, data: datasets.Data) -> dict[str, Any]:
     """
     described = networks.describe(study.network.settings, data.input_shape, len(data.classes))
     held_out = validation_count(len(data.train_labels), study.data.validation_fraction)
-    if study.data.validation_fraction > 0 and held_out == 0:
-        raise ConfigError(
-            f"data.validation_fraction {study.data.validation_fraction} of {len(data.train_labels)} images "
-            "is none; give 0 or a larger fraction"
-        )
-    if held_out >= len(data.train_labels):
-        raise ConfigError(
-            f"data.validation_fraction {study.data.validation_fraction} leaves no image to train on"
-        )
-    batch_size, train = study.training.batch_size, len(data.train_labels) - held_out
-    if described.buffers and 1 in (batch_size, train % batch_size):
-        raise ConfigError(
-            f"training.batch_size {batch_size} makes a batch of one image, from which batch normalisation "
-            "cannot take statistics; give another"
-        )
+    _check_counts(study, len(data.train_labels), held_out, bool(described.buffers))
+    training = study.training.model_dump()
+    if training["ramp_epochs"] is None:  # a default, but it shapes masks: digests must see it
+        training["ramp_epochs"] = default_ramp(study.training.epochs)
     record: dict[str, Any] = {
         "schema": SCHEMA,
         "name": study.study.name,
@@ -67,23 +65,45 @@ def resolve(study: Study, data: datasets.Data) -> dict[str, Any]:
             ],
             "buffers": [{"name": name, "shape": list(shape)} for name, shape in described.buffers],
         },
-        "training": study.training.model_dump(),
+        "network_source": networks.source_digest(study.network.settings),
+        "training": training,
         "analysis": study.analysis.model_dump(),
     }
-    record["network_source"] = networks.source_digest(study.network.settings)
     record["recipe_digest"] = study_file.recipe_digest(record)
     warnings = [{"code": "network-note", "text": note, "where": "network"} for note in described.notes]
-    steps = study.training.epochs * steps_per_epoch(record["data"]["train"], study.training.batch_size)
-    populations: dict[str, dict[str, Any]] = {}
-    for population in sorted(study.population, key=lambda p: "of" in p.options):  # sources first
-        resolved = _population(study, population, described.layers, steps, warnings)
-        of = populations[population.options["of"]]["digest"] if resolved["options"].get("of") else None
-        shaping = {key: resolved[key] for key in _SHAPING}
-        whole = {"recipe": record["recipe_digest"], **shaping, **({"source": of} if of else {})}
-        populations[population.name] = {**resolved, "digest": study_file.digest(whole)}
-    record["populations"] = [populations[population.name] for population in study.population]
+    record["populations"] = _populations(study, record, described.layers, warnings)
     record["warnings"] = warnings
     return record
+
+
+def _check_counts(study: Study, images: int, held_out: int, normalised: bool) -> None:
+    """Counts of images that validation and batch normalisation need."""
+    fraction, size = study.data.validation_fraction, study.training.batch_size
+    if fraction > 0 and held_out == 0:
+        raise ConfigError(
+            f"data.validation_fraction {fraction} of {images} images is none; give 0 or a larger fraction"
+        )
+    if held_out >= images:
+        raise ConfigError(f"data.validation_fraction {fraction} leaves no image to train on")
+    if normalised and (size == 1 or (images - held_out) % size == 1):
+        raise ConfigError(
+            f"training.batch_size {size} leaves a batch of one image, from which batch normalisation cannot "
+            "take statistics; give another"
+        )
+
+
+def _populations(
+    study: Study, record: dict[str, Any], layers: list[networks.LayerShape], warnings: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    steps = study.training.epochs * steps_per_epoch(record["data"]["train"], study.training.batch_size)
+    found: dict[str, dict[str, Any]] = {}
+    for population in sorted(study.population, key=lambda p: "of" in p.options):  # sources first
+        resolved = _population(study, population, layers, steps, warnings)
+        of = found[population.options["of"]]["digest"] if resolved["options"].get("of") else None
+        shaping = {key: resolved[key] for key in _SHAPING}
+        whole = {"recipe": record["recipe_digest"], **shaping, **({"source": of} if of else {})}
+        found[population.name] = {**resolved, "digest": study_file.digest(whole)}
+    return [found[population.name] for population in study.population]
 
 
 _SHAPING = ("pruner", "gate", "refresh", "control", "density", "options", "overrides")
@@ -97,10 +117,10 @@ def _population(
     warnings: list[dict[str, Any]],
 ) -> dict[str, Any]:
     pruner, common, recipe = study.pruner_of(population), study.training, study.training_of(population)
-    overrides = (study.source_of(population) or population).overrides
-    fixed = not (
-        pruner.trains_scores and recipe.selection == "global"
-    )  # global: no layer has a count of its own
+    source = study.source_of(population)
+    overrides = (source or population).overrides
+    scored = study.pruner_of(source).trains_scores if source else pruner.trains_scores
+    fixed = not (scored and recipe.selection == "global")  # global: no layer has a count of its own
     counts = [
         (o.name, o.size, bits.kept_count(o.size, population.density) if fixed else None) for o in layers
     ]
@@ -114,6 +134,12 @@ def _population(
     caution = getattr(pruner.gate, "caution", None)
     if caution and (text := caution(recipe.weight_init)):
         warnings.append({"code": "gate-note", "text": text, "where": where})
+    if recipe.selection == "global" and not pruner.trains_scores and pruner.source is None:
+        text = (
+            "keeps the same share of every layer; under global selection only `shuffled` has the per-layer "
+            "counts of trained members"
+        )
+        warnings.append({"code": "control-note", "text": text, "where": where})
     if recipe.fan_scale == "reference" and not pruner.trains_weights:
         text = (
             f"fan_scale = reference repeats the published code's slip (the fan times 1 − density = "
@@ -148,6 +174,11 @@ def grow(stored: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
             raise ConfigError(
                 f"this directory holds another study: {'; '.join(differing)}; give another --out"
             )
+        if stored.get("network_source") != new["network_source"]:
+            raise ConfigError(
+                f"the file of network {new['network']['name']!r} is not the one that the members here "
+                "were trained with; put it back, or give another --out"
+            )
         merged = {**new, "populations": [], "provenance": stored["provenance"]}
         held = {population["name"]: population for population in stored["populations"]}
         asked = {population["name"]: population for population in new["populations"]}
@@ -158,12 +189,6 @@ def grow(stored: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
             merged["populations"].append(population)
         kept = [w for w in stored["warnings"] if w["where"] not in asked and w not in new["warnings"]]
         merged["warnings"] = kept + new["warnings"]
-        before, now = stored.get("network_source"), new["network_source"]
-        if before != now:
-            text = (
-                f"the file of {new['network']['name']} is not the one that earlier members were trained with"
-            )
-            merged["warnings"].append({"code": "network-source", "text": text, "where": "network"})
     except (KeyError, TypeError) as error:
         raise ConfigError(
             f"study.json of this directory is incomplete ({type(error).__name__}: {error})"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from masklab import data as datasets
+from masklab import networks, progress
 from masklab.archive import Archive, Member, files
 from masklab.errors import ArchiveError, ConfigError, DataError
 from masklab.progress import Listener
@@ -94,7 +95,7 @@ def reproduce(out: Path, member_id: str, listener: Listener) -> Verdict:
         raise DataError(f"data set {stored['name']!r} is not the one that {member_id} was trained on")
     trainer = _trainer(archive, member, data)
     epochs = member.facts["training"]["epochs"]
-    listener.begin(f"train {len(member.facts['cohort']['indices'])} members", epochs)
+    listener.begin(progress.members("train", len(member.facts["cohort"]["indices"])), epochs)
     try:
         trainer.train(lambda done, total: listener.advance(done))
     finally:
@@ -113,6 +114,7 @@ def _trainer(archive: Archive, member: Member, data: datasets.Data) -> "Trainer"
     layers = [{"name": o.name, "shape": list(o.shape), "size": o.size} for o in member.layers]
     record: dict[str, Any] = {
         "seeds": facts["seeds"],
+        "network_source": facts.get("network_source"),
         "training": facts["training"],
         "snapshots": [],
         "data": {**facts["data"], "input_shape": facts["network"]["input_shape"]},
@@ -145,5 +147,8 @@ def _compare(member: Member, trainer: "Trainer") -> Verdict:
     circumstances = []
     if member.facts["cohort"]["torch"] != torch_now:
         circumstances.append(f"trained with torch {member.facts['cohort']['torch']}, here {torch_now}")
+    settings = networks.Settings.of(member.facts["network"])
+    if member.facts.get("network_source") != networks.source_digest(settings):
+        circumstances.append(f"the file of {settings.name} is not the one that it was trained with")
     predicted = again.facts["accuracy"]["test"]
     return Verdict(member.id, differing, same, (member.facts["accuracy"]["test"], predicted), circumstances)

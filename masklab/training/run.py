@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from masklab import data as datasets
-from masklab import parallel
+from masklab import parallel, progress
 from masklab.archive import Member, directory, files, member
 from masklab.errors import ArchiveError
 from masklab.progress import Listener
@@ -96,7 +96,10 @@ def train(study: Study, out: Path, options: Options, listener: Listener) -> Outc
     files.sweep_temporaries(out)
     if work.pending:
         _tidy(out, work.pending, "progress")  # what a killed run left would look like progress
-        workers = options.jobs or (1 if work.plan["device"] == "cuda" else parallel.cores())
+        asked = options.jobs or (1 if work.plan["device"] == "cuda" else parallel.cores())
+        workers = plans.fitting_workers(work.record, work.plan, asked)
+        if workers < asked:
+            listener.note(f"{workers} worker processes instead of {asked}: the memory holds no more cohorts")
         for cohorts in _rounds(work):
             tasks = [(out, cohort, data, options.retry_failed, options.checkpoint_s) for cohort in cohorts]
             for summary in _run(tasks, workers, study.training.epochs, listener):
@@ -108,7 +111,7 @@ def train(study: Study, out: Path, options: Options, listener: Listener) -> Outc
 
 
 def _measure(data: datasets.Data, listener: Listener) -> plans.Measure:
-    """Measurement for a new plan, in a process that may import torch."""
+    """Measurement for a new plan; torch is imported here, and only where a plan is made."""
 
     def measure(record: dict[str, Any], plan: dict[str, Any]) -> dict[str, Any]:
         listener.note("measuring how fast a step is here (once per directory)")
@@ -258,7 +261,7 @@ _Task = tuple[Path, dict[str, Any], datasets.Data, bool, float]
 def _run(tasks: list[_Task], jobs: int, epochs: int, listener: Listener) -> Iterator[dict[str, Any]]:
     out = tasks[0][0]
     units = {cohort["id"]: epochs * len(cohort["indices"]) for _, cohort, *_ in tasks}
-    listener.begin(f"train {sum(units.values()) // epochs} members", sum(units.values()))
+    listener.begin(progress.members("train", sum(units.values()) // epochs), sum(units.values()))
     finished: set[str] = set()
     done = threading.Event()
 

@@ -1,5 +1,6 @@
 """Which weights survive, and how the scores learn of it."""
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -47,7 +48,7 @@ def _guessed(
     if found is not None:
         return torch.from_numpy(found)[None]
     mask = _top_mask(key, kept)
-    guess.learn(member, float(key[0][mask[0]].min()))
+    guess.learn(member, float(key[0][mask[0]].min()) if bool(mask.any()) else math.nan)
     return mask
 
 

@@ -1,6 +1,7 @@
 """One cohort as a task: reads the study's directory, trains, writes the members that are missing."""
 
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,24 @@ def run(
         if not _path(out, cohort, index).exists()
         and (retry_failed or not directory.failure_path(out, cohort["population"], index).exists())
     ]
-    summary: dict[str, Any] = {"cohort": cohort["id"], "written": [], "failed": []}
     if not missing:
-        return summary
-    devices.prepare(plan["device"], plan["threads"])
+        return {"cohort": cohort["id"], "written": [], "failed": []}
+    with devices.prepared(plan["device"], plan["threads"]):
+        return _train_missing(out, record, plan, population, cohort, missing, data, checkpoint_s)
+
+
+def _train_missing(
+    out: Path,
+    record: dict[str, Any],
+    plan: dict[str, Any],
+    population: dict[str, Any],
+    cohort: dict[str, Any],
+    missing: list[int],
+    data: datasets.Data,
+    checkpoint_s: float,
+) -> dict[str, Any]:
     sources, orphans = _sources(out, population, cohort)
+    summary: dict[str, Any] = {"cohort": cohort["id"], "written": [], "failed": []}
     for index, cause in orphans.items():
         if index in missing:
             _fail(out, population, index, cause)
@@ -117,6 +131,8 @@ def _checkpoint(
         "population": population["digest"],
         "indices": cohort["indices"],
         "snapshots": record["snapshots"],
+        "network_source": record["network_source"],
+        "torchvision": metadata.version("torchvision"),
         **{field: plan[field] for field in ("engine", "precision", "device", "threads", "torch")},
     }
     return checkpoint.File(out / directory.CHECKPOINTS / f"{cohort['id']}.checkpoint", key, every_s)

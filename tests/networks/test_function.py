@@ -242,7 +242,8 @@ def test_a_missing_module_is_reported() -> None:
         networks.skeleton(networks.Settings("no_such.nets:make"), SHAPE, CLASSES)
 
 
-def test_a_callable_without_a_signature_is_refused(written: Callable[[str], str]) -> None:
-    name = written("make = type")
-    with pytest.raises(ConfigError, match="signature cannot be read"):
+@pytest.mark.parametrize("source", ["make = type", "from os import getpid as make", "make = 3"])
+def test_only_functions_and_classes_of_modules_are_called(written: Callable[[str], str], source: str) -> None:
+    name = written(source)
+    with pytest.raises(ConfigError, match="expected a function or class that gives a"):
         networks.describe(networks.Settings(f"{name}:make"), SHAPE, CLASSES)

@@ -104,7 +104,7 @@ def test_what_a_step_gets_is_the_recipes(
     monkeypatch.setattr(engines, "gradients", gradients)
     recipe = {"learning_rate": 0.4, "schedule": "cosine-step", "warmup_epochs": 2, "label_smoothing": 0.1}
     train(tiny({"pruner": "biprop"}, training=recipe), tmp_path)
-    warm = [0.4 * min(1, (k / 3 + 1) / 2) for k in range(6)]
+    warm = [0.4 * (k + 1) / 6 for k in range(6)]
     cosine = [0.2 * (1 + math.cos(math.pi * k / 6)) for k in range(6)]
     assert rates == pytest.approx(warm + cosine)
     assert smoothings == {0.1}

@@ -1,5 +1,6 @@
 """The user's own networks: a function or class that gives an `nn.Module`."""
 
+import functools
 import hashlib
 import importlib
 import inspect
@@ -85,12 +86,21 @@ def _import(settings: Settings) -> Callable[..., Any]:
     if not hasattr(module, attribute):
         raise ConfigError(f"{where}: {module_name} has no {attribute!r}")
     function = getattr(module, attribute)
-    if not callable(function):
+    if not (inspect.isfunction(function) or _gives_modules(function)):
         raise ConfigError(
             f"{where}: {attribute} is {type(function).__name__}; expected a function or class that gives a "
             "torch.nn.Module"
         )
     return function
+
+
+def _gives_modules(value: Any) -> bool:
+    """Whether a value is a class of modules, or a call of a function or such a class with some arguments."""
+    from torch import nn
+
+    if isinstance(value, functools.partial):
+        return inspect.isfunction(value.func) or _gives_modules(value.func)
+    return inspect.isclass(value) and issubclass(value, nn.Module)
 
 
 def _arguments(
@@ -103,10 +113,7 @@ def _arguments(
         "activation": settings.activation,
         "batchnorm": settings.batchnorm,
     }
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{problems.where(settings)}: its signature cannot be read: {error}") from error
+    parameters = inspect.signature(function).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return offered
     by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
