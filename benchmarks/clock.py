@@ -36,13 +36,14 @@ class Ratio:
 def in_turns(
     things: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 2
 ) -> dict[str, np.ndarray]:
-    """Seconds of every thing in every round; in each round all of them run, one after the other."""
+    """Seconds of every thing in every round; all of them run in each, forwards and backwards in turn."""
     for _ in range(warm_up):
         for run in things.values():
             run()
     taken: dict[str, list[float]] = {name: [] for name in things}
-    for _ in range(rounds):
-        for name, run in things.items():
+    for turn in range(rounds):
+        for name in list(things)[:: -1 if turn % 2 else 1]:
+            run = things[name]
             started = time.perf_counter()
             run()
             if torch.cuda.is_available():

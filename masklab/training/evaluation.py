@@ -1,11 +1,11 @@
 """Accuracy of a cohort's members as they are, and the running statistics that belong to them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from masklab.training import engines, randomness
 from masklab.training import images as imaging
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 _FORWARD_AT_ONCE = 4096
 """Most members × images in one evaluation."""
-
-_LEAST_BATCH = 32
 
 _STATISTICS_BATCHES = 200
 """Batches from which the running statistics of a mask that was not trained are taken."""
@@ -32,7 +30,7 @@ def accuracy(trainer: "Trainer", images: Tensor, labels: Tensor) -> list[float]:
         for rows in trainer.groups(trainer.engine == "vmap"):
             tensors = trainer.cohort.tensors(trainer.dtype, rows)
             most = min(_FORWARD_AT_ONCE // tensors.members, 2 * trainer.cohort.training.batch_size)
-            batch = max(_LEAST_BATCH, most)
+            batch = max(1, most)
             for pixels, truth in zip(images.split(batch), labels.split(batch), strict=True):
                 normal = imaging.normalise(pixels, trainer.images.mean, trainer.images.deviation)
                 outputs = engines.logits(trainer.engine, trainer.network, tensors, normal.to(trainer.dtype))
@@ -44,12 +42,13 @@ def estimate_statistics(trainer: "Trainer") -> None:
     """Take the running statistics of the masks as they are from the training images.
 
     For masks that were not trained as such: the untrained controls, and dense weights that are pruned
-    afterwards. Member by member, with each member's own draws where a network makes some.
+    afterwards. They are plain means over the batches of one epoch, so that nothing is left of what stood
+    there before. Member by member, with each member's own draws where a network makes some.
     """
     cohort, recipe, pixels = trainer.cohort, trainer.cohort.training, trainer.images
     few = imaging.normalise(pixels.train[0][:2], pixels.mean, pixels.deviation).to(trainer.dtype)
     random = randomness.draws(trainer.network, cohort.tensors(trainer.dtype, slice(0, 1)), few)
-    with torch.no_grad(), torch.random.fork_rng(enabled=random):
+    with torch.no_grad(), torch.random.fork_rng(enabled=random), _averaging(trainer.network) as count:
         for member, level in enumerate(cohort.levels):
             batches = imaging.epoch_batches(
                 pixels, cohort.seed, [level], 0, recipe.batch_size, recipe.augment, dtype=trainer.dtype
@@ -57,9 +56,27 @@ def estimate_statistics(trainer: "Trainer") -> None:
             rows = slice(member, member + 1)
             tensors, start = cohort.tensors(trainer.dtype, rows), randomness.start(cohort.seed, level, 0)
             for step, (images, _) in zip(range(_STATISTICS_BATCHES), batches, strict=False):
+                count(step)
                 if random:
                     randomness.seed(start + step, images.device)
                 engines.logits("loop", trainer.network, tensors, images, training=True)
+
+
+@contextmanager
+def _averaging(network: nn.Module) -> Iterator[Callable[[int], None]]:
+    """Function to be called with the number of each batch, for running statistics that are plain means."""
+    norms = [part for part in network.modules() if isinstance(part, nn.modules.batchnorm._NormBase)]
+    before = [norm.momentum for norm in norms]
+
+    def count(batch: int) -> None:
+        for norm in norms:
+            norm.momentum = 1 / (batch + 1)
+
+    try:
+        yield count
+    finally:
+        for norm, momentum in zip(norms, before, strict=True):
+            norm.momentum = momentum
 
 
 @contextmanager

@@ -46,6 +46,7 @@ class Guess:
         self.value[member] = threshold if math.isfinite(threshold) else np.nan
         self.width[member] = _FIRST_WIDTH * abs(self.value[member])
 
+    @np.errstate(over="ignore")  # a bound beyond all numbers is infinite, and as good
     def mask(
         self, member: int, key: Float[np.ndarray, " size"], kept: int
     ) -> Bool[np.ndarray, " size"] | None:

@@ -83,6 +83,8 @@ def _measured(
 def _try_vmap(trainer: cohort.Trainer, network: str) -> None:
     try:
         _stepper(trainer, "vmap")()
+    except torch.OutOfMemoryError:  # a RuntimeError too, but not one of the network
+        raise
     except (RuntimeError, NotImplementedError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ConfigError(

@@ -247,3 +247,54 @@ def test_only_functions_and_classes_of_modules_are_called(written: Callable[[str
     name = written(source)
     with pytest.raises(ConfigError, match="expected a function or class that gives a"):
         networks.describe(networks.Settings(f"{name}:make"), SHAPE, CLASSES)
+
+
+PARTIAL = """
+import functools
+from torch import nn
+def build(classes, depth, *, width=1.0):
+    return nn.Sequential(nn.Flatten(), nn.Linear(192, int(depth * width)), nn.Linear(int(depth * width), classes))
+class Net(nn.Module):
+    def __init__(self, classes, depth):
+        super().__init__()
+        self.first, self.last = nn.Linear(192, depth), nn.Linear(depth, classes)
+    def forward(self, x):
+        return self.last(self.first(x.flatten(1)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "width"),
+    [
+        ("functools.partial(build, depth=6)", 2.0),
+        ("functools.partial(Net, depth=12)", 1.0),
+        ("functools.partial(functools.partial(build, width=2.0), depth=6)", 1.0),
+    ],
+)
+def test_calls_with_some_arguments_are_functions_too(
+    written: Callable[[str], str], made: str, width: float
+) -> None:
+    name = written(f"{PARTIAL}make = {made}\n")
+    asked = networks.Settings(f"{name}:make", width=width)
+    first = networks.describe(asked, SHAPE, CLASSES).layers[0]
+    if "width=2.0" in made:  # the width of the study comes after that of the call
+        assert first.shape == (6, 192)
+    else:
+        assert first.shape == (12, 192)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "functools.partial(print)",
+        "functools.partial(dict, a=1)",
+        "build(5, 4)",
+        "[].append",
+        "nn.Linear(3, 3).forward",
+    ],
+)
+def test_other_things_that_can_be_called_are_not(written: Callable[[str], str], made: str) -> None:
+    name = written(f"{PARTIAL}make = {made}\n")
+    with pytest.raises(ConfigError, match="expected a function or class that gives a") as caught:
+        networks.describe(networks.Settings(f"{name}:make"), SHAPE, CLASSES)
+    assert "\n" not in str(caught.value)

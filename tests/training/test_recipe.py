@@ -15,7 +15,7 @@ from torch.optim import SGD, lr_scheduler
 import masklab
 from masklab import bits, seeds, weights
 from masklab import data as datasets
-from masklab.training import counts, engines, optimizer, rebuild, state
+from masklab.training import counts, engines, optimizer, rebuild, record, state
 from tests.conftest import TinyStudy, member_bytes
 from tests.training.conftest import Gradients
 
@@ -64,6 +64,44 @@ def test_the_warm_up_is_torchs(top: float, warmup: int, rest: int, schedule: str
     assert got[:warmup] == pytest.approx([top * (e + 1) / warmup for e in range(warmup)])
     if warmup > 1:  # torch's own warm-up of one step stays below the top
         assert got[:warmup] == pytest.approx(expected[:warmup])
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.floats(1e-4, 10), st.integers(1, 5), st.integers(1, 5), st.integers(2, 7))
+def test_the_warm_up_of_cosine_step_is_torchs(top: float, warmup: int, rest: int, steps: int) -> None:
+    """Step by step to the top, which the last step of the warm-up has."""
+    whole = warmup * steps
+
+    def scheduler(own: SGD) -> lr_scheduler.LRScheduler:
+        up = lr_scheduler.LinearLR(own, start_factor=1 / whole, total_iters=whole - 1)
+        down = lr_scheduler.CosineAnnealingLR(own, rest * steps)
+        return lr_scheduler.SequentialLR(own, [up, down], milestones=[whole])
+
+    with torch.no_grad():
+        expected = _rates(scheduler, top, whole + rest * steps)
+    got = [
+        counts.learning_rate(top, "cosine-step", epoch + step / steps, warmup + rest, warmup, 1 / steps)
+        for epoch in range(warmup + rest)
+        for step in range(steps)
+    ]
+    assert got == pytest.approx(expected, rel=1e-6, abs=1e-9 * top)
+    assert got[whole - 1] == pytest.approx(top)
+    assert max(got) <= top
+
+
+@pytest.mark.parametrize("epochs", [1, 4, 40])
+def test_the_default_ramp_is_a_number_that_digests_see(tiny: TinyStudy, epochs: int) -> None:
+    def resolved(**training: Any) -> dict[str, Any]:
+        of = tiny({"pruner": "biprop"}, training={"epochs": epochs, **training})
+        return record.resolve(of, datasets.load("imagefolder", of.data.path))
+
+    default, length = resolved(), min(10, epochs // 3)
+    assert default["training"]["ramp_epochs"] == length
+    same, longer = resolved(ramp_epochs=length), resolved(ramp_epochs=length + 1)
+    assert same == default
+    for field in ("recipe_digest", "training"):
+        assert longer[field] != default[field]
+    assert longer["populations"][0]["digest"] != default["populations"][0]["digest"]
 
 
 @settings(deadline=None)
@@ -219,8 +257,8 @@ def test_a_loss_that_fails_in_the_last_step_is_noticed(
 
     gradients.honest = late
     assert train(tiny({"pruner": "biprop"}), tmp_path).failed == ["biprop-d0.5/0000"]
-    record = masklab.open(tmp_path).failures["biprop-d0.5/0000"]
-    assert (record["cause"], record["step"]) == ("the loss is not finite", 11)
+    failure = masklab.open(tmp_path).failures["biprop-d0.5/0000"]
+    assert (failure["cause"], failure["step"]) == ("the loss is not finite", 11)
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.01])
