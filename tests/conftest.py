@@ -1,6 +1,7 @@
 """What several tests need: a tiny data set of real files, and a tiny study on it."""
 
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from masklab_cli import app
 from PIL import Image
 
 from masklab import stages, study
@@ -39,6 +41,26 @@ def write_images(folder: Path, train: int = 64, test: int = 32, size: int = 8) -
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An image folder with 64 training and 32 test images."""
     return write_images(tmp_path_factory.mktemp("data") / "tiny")
+
+
+Cli = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Run `masklab …` in this process: (exit code, standard output, standard error)."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["masklab", *map(str, arguments)])
+        code: Any = 0
+        try:
+            app.main()
+        except SystemExit as stop:
+            code = stop.code
+        out, err = capsys.readouterr()
+        return int(code or 0), out, err
+
+    return run
 
 
 TinyStudy = Callable[..., study.Study]

@@ -253,7 +253,8 @@ PARTIAL = """
 import functools
 from torch import nn
 def build(classes, depth, *, width=1.0):
-    return nn.Sequential(nn.Flatten(), nn.Linear(192, int(depth * width)), nn.Linear(int(depth * width), classes))
+    hidden = int(depth * width)
+    return nn.Sequential(nn.Flatten(), nn.Linear(192, hidden), nn.Linear(hidden, classes))
 class Net(nn.Module):
     def __init__(self, classes, depth):
         super().__init__()
@@ -277,10 +278,7 @@ def test_calls_with_some_arguments_are_functions_too(
     name = written(f"{PARTIAL}make = {made}\n")
     asked = networks.Settings(f"{name}:make", width=width)
     first = networks.describe(asked, SHAPE, CLASSES).layers[0]
-    if "width=2.0" in made:  # the width of the study comes after that of the call
-        assert first.shape == (6, 192)
-    else:
-        assert first.shape == (12, 192)
+    assert first.shape == (6 if "width=2.0" in made else 12, 192)  # the study's width replaces that of a call
 
 
 @pytest.mark.parametrize(

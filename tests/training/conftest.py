@@ -1,32 +1,11 @@
 """What several tests of training need."""
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from masklab_cli import app
 
 from masklab.training import engines
-
-Cli = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Run `masklab …` in this process: (exit code, standard output, standard error)."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["masklab", *map(str, arguments)])
-        code: Any = 0
-        try:
-            app.main()
-        except SystemExit as stop:
-            code = stop.code
-        out, err = capsys.readouterr()
-        return int(code or 0), out, err
-
-    return run
 
 
 class Gradients:

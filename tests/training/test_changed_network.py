@@ -15,8 +15,8 @@ import masklab
 from masklab import stages
 from masklab.errors import ConfigError
 from masklab.training import checkpoint
-from tests.conftest import TinyStudy, member_bytes
-from tests.training.conftest import Cli, Gradients
+from tests.conftest import Cli, TinyStudy, member_bytes
+from tests.training.conftest import Gradients
 
 Train = Callable[..., Any]
 

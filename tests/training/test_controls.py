@@ -15,8 +15,8 @@ from masklab.analysis import distances
 from masklab.archive import Archive, Member
 from masklab.errors import ConfigError
 from masklab.training import rebuild
-from tests.conftest import TinyStudy, member_bytes
-from tests.training.conftest import Cli, Gradients
+from tests.conftest import Cli, TinyStudy, member_bytes
+from tests.training.conftest import Gradients
 
 Train = Callable[..., Any]
 

@@ -55,7 +55,7 @@ def test_a_shuffled_mask_of_global_selection_has_no_count_of_its_own(
     for name, population in populations.items():
         ids = [f"{name}/000{index}" for index in (0, 1)]
         kept = [sum(int(mask.sum()) for mask in archive.mask(one).values()) for one in ids]
-        found = results._population(archive, population)["kept"]
+        found = results._kept(archive, population, ids)
         assert found == pytest.approx(sum(kept) / 2)
 
 

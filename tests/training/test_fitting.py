@@ -13,8 +13,8 @@ from masklab import parallel, stages
 from masklab.errors import ConfigError, MasklabError
 from masklab.progress import Silent
 from masklab.training import memory, plan
-from tests.conftest import TinyStudy
-from tests.training.conftest import Cli, Gradients
+from tests.conftest import Cli, TinyStudy
+from tests.training.conftest import Gradients
 
 Train = Callable[..., Any]
 
@@ -147,7 +147,7 @@ def test_too_little_memory_for_a_step_is_one_line(
     assert "\n" not in str(caught.value)
     assert "cannot run network" not in str(caught.value)
     monkeypatch.setattr("masklab.training.measure.kept_bytes", exhausted)
-    with pytest.raises(MasklabError, match="the memory of device 'cpu' does not hold one step$"):
+    with pytest.raises(MasklabError, match=r"the memory of device 'cpu' does not hold one step$"):
         train(of, tmp_path / "activations", engine=engine)
     assert not (tmp_path / "activations/plan.json").exists()
 

@@ -12,8 +12,7 @@ import pytest
 from masklab import pruners, stages, study
 from masklab.archive import Member, container
 from masklab.errors import DataError
-from tests.conftest import member_bytes, write_images
-from tests.training.conftest import Cli
+from tests.conftest import Cli, member_bytes, write_images
 
 TRAINED = [name for name in pruners.names() if "of" not in pruners.options_type(name).model_fields]
 POPULATIONS: list[dict[str, Any]] = [
