@@ -61,17 +61,17 @@ def ratio(over: np.ndarray, under: np.ndarray) -> Ratio:
 
 
 def bandwidth_gb_s(device: str = "cpu") -> float:
-    """Memory bandwidth of a copy of 256 MB (read and written bytes), best of 10."""
+    """Memory bandwidth of a copy of 256 MB (read and written bytes), best of 60."""
     source = torch.ones(2**26, device=device)
     target = torch.empty_like(source)
-    seconds = in_turns({"copy": lambda: target.copy_(source)}, 10)["copy"]
+    seconds = in_turns({"copy": lambda: target.copy_(source)}, 60)["copy"]
     return 2 * source.numel() * 4 / float(seconds.min()) / 1e9
 
 
 def matmul_tflop_s(dtype: torch.dtype, device: str = "cpu") -> float:
-    """Rate of a 2048 × 2048 matrix product, best of 10."""
+    """Rate of a 2048 × 2048 matrix product, best of 60."""
     a = torch.ones(2048, 2048, dtype=dtype, device=device)
-    seconds = in_turns({"product": lambda: a @ a}, 10)["product"]
+    seconds = in_turns({"product": lambda: a @ a}, 60)["product"]
     return 2 * 2048**3 / float(seconds.min()) / 1e12
 
 
