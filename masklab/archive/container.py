@@ -10,6 +10,7 @@ Source: the safetensors format description (8 bytes little-endian header length,
 import hashlib
 import json
 import math
+import os
 import struct
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -109,7 +110,7 @@ class Reader:
         try:
             with path.open("rb") as file:
                 head = _read_header(file)
-                length = path.stat().st_size
+                length = os.fstat(file.fileno()).st_size  # of this file, should another replace it now
         except FileNotFoundError as error:
             raise ArchiveError(f"{path} does not exist") from error
         except OSError as error:

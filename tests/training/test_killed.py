@@ -121,20 +121,26 @@ def test_three_kills_at_random_moments_change_no_byte(
     study, expected = whole
     moments = random.Random(20)  # noqa: S311
     saved: dict[str, int] = {}
-    for low, high in ((5, 15), (20, 30), (35, 45)):  # epochs over both running cohorts, of 30 each
+    for low, high in (
+        (3, 8),
+        (10, 15),
+        (18, 23),
+    ):  # epochs of the cohort that is ahead, of 30; events fire too
         for file in tmp_path.glob("checkpoints/*.progress"):
             file.unlink()
         process = start(study, tmp_path)
         for cohort, epochs in first_reports(tmp_path, saved, process).items():
             assert epochs > saved[cohort]  # it went on, and did not begin again
-        target = moments.randint(low, high)  # events fire before and after
-        assert wait_for(lambda target=target: epochs_done(tmp_path) >= target, process)
+        target = moments.randint(low, high)
+        assert wait_for(
+            lambda target=target: max(saved_epochs(tmp_path).values(), default=0) >= target, process
+        )
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=60)
         gone = wait_until_quiet(tmp_path)
         saved = saved_epochs(tmp_path)
         assert gone
-        assert len(saved) == 2
+        assert max(saved.values()) >= target
     stored = member_bytes(tmp_path)
     assert stored.items() <= expected.items()
     assert len(stored) < len(expected)
@@ -145,7 +151,7 @@ def test_three_kills_at_random_moments_change_no_byte(
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert member_bytes(tmp_path) == expected
-    assert all(first[cohort] > epochs > 3 for cohort, epochs in saved.items())
+    assert all(first[cohort] > epochs for cohort, epochs in saved.items())
     assert not list(tmp_path.glob("checkpoints/*.checkpoint"))
 
 
