@@ -1,6 +1,7 @@
 """Where data sets and decoded images are kept, by the environment; looking at paths that may be anything."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from masklab.errors import DataError
@@ -30,10 +31,7 @@ def is_folder(path: Path) -> bool:
     Raises:
         DataError: The system will not say (no permission, a name that is too long).
     """
-    try:
-        return path.is_dir()
-    except OSError as error:
-        raise DataError(f"cannot look at {path}: {error.strerror or error}") from error
+    return _looked(path, path.is_dir)
 
 
 def is_file(path: Path) -> bool:
@@ -42,8 +40,12 @@ def is_file(path: Path) -> bool:
     Raises:
         DataError: The system will not say (no permission, a name that is too long).
     """
+    return _looked(path, path.is_file)
+
+
+def _looked(path: Path, look: Callable[[], bool]) -> bool:
     try:
-        return path.is_file()
+        return look()
     except OSError as error:
         raise DataError(f"cannot look at {path}: {error.strerror or error}") from error
 
