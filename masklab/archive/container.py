@@ -10,11 +10,10 @@ Source: the safetensors format description (8 bytes little-endian header length,
 import hashlib
 import json
 import math
-import os
 import struct
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +30,9 @@ DTYPES: dict[str, np.dtype[Any]] = {
 
 HEADER_LIMIT = 64 * 2**20
 """Bytes that a header may have; a larger one is refused before it is read."""
+
+
+_HEADER_GUESS = 2**15  # most headers are read with one call
 
 
 def digest(data: bytes | memoryview) -> str:
@@ -107,20 +109,13 @@ class Reader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            with path.open("rb") as file:
-                head = _read_header(file)
-                length = os.fstat(file.fileno()).st_size  # of this file, should another replace it now
-        except FileNotFoundError as error:
-            raise ArchiveError(f"{path} does not exist") from error
-        except OSError as error:
-            raise ArchiveError(f"cannot read {path}: {error.strerror or error}") from error
-        except ArchiveError as error:
-            raise ArchiveError(f"{path}: {error}") from error
-        try:
-            self.document = _checked_document(head)
-        except ArchiveError as error:
-            raise ArchiveError(f"{path}: {error}") from error
+        with files.reading(path) as source:
+            try:
+                head = _read_header(source)
+                self.document = _checked_document(head)
+            except ArchiveError as error:
+                raise ArchiveError(f"{path}: {error}") from error
+            length = source.size
         self._spans = _spans(self.document["tensors"])
         self._start = len(head)
         expected = self._start + max((end for _, end in self._spans.values()), default=0)
@@ -136,12 +131,8 @@ class Reader:
         if name not in self._spans:
             raise ArchiveError(f"{self.path} has no tensor {name!r}")
         entry, (begin, end) = self.document["tensors"][name], self._spans[name]
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self._start + begin)
-                data = file.read(end - begin)
-        except OSError as error:
-            raise ArchiveError(f"cannot read {self.path}: {error.strerror or error}") from error
+        with files.reading(self.path) as source:
+            data = source.read(self._start + begin, end - begin)
         if digest(data) != entry["checksum"]:
             raise ArchiveError(f"{self.path}: tensor {name!r} is damaged (its checksum differs)")
         return np.frombuffer(data, dtype=DTYPES[entry["dtype"]]).reshape(entry["shape"])
@@ -151,17 +142,18 @@ class Reader:
         return list(self._spans)
 
 
-def _read_header(file: BinaryIO) -> bytes:
-    prefix = file.read(8)
-    if len(prefix) < 8:
-        raise ArchiveError(f"file of {len(prefix)} bytes is not a member file")
-    (length,) = struct.unpack("<Q", prefix)
+def _read_header(source: files.Source) -> bytes:
+    first = source.read(0, _HEADER_GUESS)
+    if len(first) < 8:
+        raise ArchiveError(f"file of {len(first)} bytes is not a member file")
+    (length,) = struct.unpack("<Q", first[:8])
     if length > HEADER_LIMIT:
         raise ArchiveError(f"header of {length} bytes; at most {HEADER_LIMIT} are allowed")
-    encoded = file.read(length)
-    if len(encoded) < length:
+    if 8 + length > source.size:
         raise ArchiveError("file ends inside its header")
-    return prefix + encoded
+    return (first + source.read(len(first), 8 + length - len(first)) if 8 + length > len(first) else first)[
+        : 8 + length
+    ]
 
 
 def _checked_document(head: bytes) -> dict[str, Any]:

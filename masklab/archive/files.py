@@ -5,7 +5,8 @@ import errno
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,43 @@ def write_atomic(path: Path, data: bytes) -> None:
         if temporary:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that is being read: its size in bytes, and a function from (offset, length) to bytes."""
+
+    size: int
+    read: Callable[[int, int], bytes]
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[Source]:
+    """Open a file to read parts of it; its size stays that of the opened file should another replace it.
+
+    Raises:
+        ArchiveError: The file is missing, or the system refuses to open or read it.
+    """
+    try:
+        with path.open("rb", buffering=0) as file:
+            handle = file.fileno()
+            yield Source(os.fstat(handle).st_size, lambda offset, length: _read(handle, offset, length))
+    except FileNotFoundError as error:
+        raise ArchiveError(f"{path} does not exist") from error
+    except OSError as error:
+        raise ArchiveError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _read(handle: int, offset: int, length: int) -> bytes:
+    """Bytes of an open file, fewer where it ends; one call of the system reads at most 2 GiB."""
+    parts, wanted = [], length
+    while wanted:
+        part = os.pread(handle, min(wanted, 2**30), offset + length - wanted)
+        if not part:
+            break
+        parts.append(part)
+        wanted -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _umask() -> int:

@@ -217,7 +217,7 @@ def test_one_layer_can_be_trusted_alone(tmp_path: Path) -> None:
 def test_a_file_that_goes_away_is_an_archive_error(tmp_path: Path) -> None:
     stored = _stored(tmp_path, samples.content())
     stored.path.unlink()
-    with pytest.raises(ArchiveError, match=r"cannot read .*No such file"):
+    with pytest.raises(ArchiveError, match=r"does not exist"):
         stored.mask()
 
 
