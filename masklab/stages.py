@@ -25,7 +25,7 @@ def default_directory(study: Study) -> Path:
 
 def train(
     study: Study,
-    out: Path,
+    out: files.Location,
     *,
     listener: Listener | None = None,
     **options: Any,
@@ -41,14 +41,16 @@ def train(
     return training.train(study, out, training.Options(**options), listener or Silent())
 
 
-def reproduce(out: Path, member: str, *, listener: Listener | None = None) -> "reproduction.Verdict":
+def reproduce(
+    out: files.Location, member: str, *, listener: Listener | None = None
+) -> "reproduction.Verdict":
     """Train one stored member again and compare (see `masklab.training.reproduce.reproduce`)."""
     from masklab.training import reproduce as reproduction
 
     return reproduction.reproduce(out, member, listener or Silent())
 
 
-def show(out: Path) -> dict[str, Any]:
+def show(out: files.Location) -> dict[str, Any]:
     """Populations and members of a directory, JSON-able.
 
     Raises:
@@ -86,7 +88,7 @@ def show(out: Path) -> dict[str, Any]:
     }
 
 
-def analyze(out: Path, *, jobs: int = 0, listener: Listener | None = None) -> Path:
+def analyze(out: files.Location, *, jobs: int = 0, listener: Listener | None = None) -> files.Location:
     """Measure the members of a directory; embeddings and landscape run beside the overlap.
 
     Args:
@@ -107,14 +109,13 @@ def analyze(out: Path, *, jobs: int = 0, listener: Listener | None = None) -> Pa
     listener, started = listener or Silent(), time.monotonic()
     archive = Archive(out)
     folder = out / directory.ANALYSIS
-    if folder.exists() and not folder.is_dir():
-        raise ArchiveError(f"{folder} is not a directory")
+    files.refuse_file(folder)
     distances = distance_measures.measure(archive)
     hamming = distances.hamming()
     tasks = [("landscape", out), ("umap", (distances.ids, hamming, archive.study["seeds"]["study"]))]
     listener.begin(progress.members("analyze", len(distances.ids)), len(tasks) + 1)
     try:
-        running = parallel.run(_analysis_task, tasks, jobs or parallel.cores())
+        running = parallel.run(_analysis_task, tasks, files.workers(out, jobs or parallel.cores()))
         embeddings = [embedding.pcoa(distances.ids, hamming)]
         found: dict[str, Any] = {}
         for done, (name, result) in enumerate(running, start=1):
@@ -139,25 +140,25 @@ def analyze(out: Path, *, jobs: int = 0, listener: Listener | None = None) -> Pa
     return out / directory.ANALYSIS / "results.json"
 
 
-def _plan(out: Path) -> dict[str, Any]:
+def _plan(out: files.Location) -> dict[str, Any]:
     """What the plan says of how members were computed, its cohorts apart; empty where there is none."""
-    if not (out / directory.PLAN).exists():
+    if not files.exists(out / directory.PLAN):
         return {}
     plan = files.read_json(out / directory.PLAN)
     return {key: plan.get(key) for key in ("engine", "precision", "device", "threads", "torch")}
 
 
-def is_analyzed(out: Path) -> bool:
+def is_analyzed(out: files.Location) -> bool:
     """Whether analysis and report of a directory are those of its present members and settings."""
     try:
-        page = report_path(out).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        page = files.read(report_path(out)).decode()
+    except (ArchiveError, UnicodeDecodeError):
         return False  # whatever cannot be read is written anew
     current = _current_input(out)
     return current is not None and current in page
 
 
-def _current_input(out: Path) -> str | None:
+def _current_input(out: files.Location) -> str | None:
     """The `input` of `results.json`, or None when it is not that of the present members and settings."""
     try:
         results = files.read_json(out / directory.ANALYSIS / "results.json")
@@ -175,7 +176,7 @@ def _fingerprint(archive: Archive) -> str:
     return study_file.digest([__version__, study, facts, archive.failures])
 
 
-def report_path(out: Path) -> Path:
+def report_path(out: files.Location) -> files.Location:
     """Where the page of a single study goes."""
     return out / directory.REPORT
 
@@ -195,8 +196,11 @@ def _analysis_task(name: str, argument: Any) -> tuple[str, Any]:
 
 
 def report(
-    directories: Sequence[Path], output: Path | None = None, *, listener: Listener | None = None
-) -> Path:
+    directories: Sequence[files.Location],
+    output: files.Location | None = None,
+    *,
+    listener: Listener | None = None,
+) -> files.Location:
     """Write one page for one or several analysed studies; default `DIR/report.html`.
 
     Args:
@@ -213,7 +217,7 @@ def report(
     if output is None and len(directories) > 1:
         raise ConfigError("several studies go on one page of their own: name it with -o FILE.html")
     for out in directories:
-        if (out / directory.MEMBERS).exists() and _current_input(out) is None:
+        if files.exists(out / directory.MEMBERS) and _current_input(out) is None:
             (listener or Silent()).note(
                 f"{out}: the analysis is not that of the present members; `masklab analyze {out}` makes it so"
             )

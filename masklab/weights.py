@@ -72,6 +72,9 @@ WEIGHT_INITS: dict[str, Callable[[np.random.RandomState, int, float], np.ndarray
 }
 """Rule by name: (stream, size, scaled fan) → float64 values. N(0, 2/fan), U(±√(6/fan)), ±√(2/fan), U(±1)."""
 
+_PIECE = 2**20
+"""Values drawn at a time: float64 takes twice the memory of the weights themselves."""
+
 SCORE_INITS: dict[str, Callable[[int], float]] = {
     "uniform": lambda fan: 1.0 / math.sqrt(fan),
     "kaiming-uniform": lambda fan: math.sqrt(6.0 / fan),
@@ -95,8 +98,12 @@ def draw_weights(random: np.random.RandomState, shape: tuple[int, ...], init: st
     """
     if init not in WEIGHT_INITS:
         raise ConfigError(unknown("weight_init", init, WEIGHT_INITS))
-    values = WEIGHT_INITS[init](random, math.prod(shape), fan_in(shape) * factor)
-    return values.astype(np.float32)
+    size, fan = math.prod(shape), fan_in(shape) * factor
+    values = np.empty(size, dtype=np.float32)
+    for start in range(0, size, _PIECE):  # the stream goes on where it was, whatever the pieces
+        piece = values[start : start + _PIECE]
+        piece[:] = WEIGHT_INITS[init](random, piece.size, fan)
+    return values
 
 
 def initial_weights(

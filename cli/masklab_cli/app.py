@@ -9,6 +9,7 @@ import typer
 from masklab.errors import ConfigError, MasklabError
 
 if TYPE_CHECKING:
+    from masklab.archive.files import Location
     from masklab.study import Study
     from masklab.training.run import Outcome
 
@@ -22,7 +23,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Out = Annotated[str | None, typer.Option("--out", help="directory of the study; default runs/<study name>")]
+Out = Annotated[
+    str | None,
+    typer.Option("--out", help="directory of the study, or a URL (s3://…); default runs/<study name>"),
+]
 Set = Annotated[
     list[str], typer.Option("--set", metavar="FIELD=VALUE", help="replace a field, e.g. training.epochs=5")
 ]
@@ -38,7 +42,7 @@ Checkpoint = Annotated[
     float, typer.Option("--checkpoint", min=0, help="least seconds between two checkpoints of a cohort")
 ]
 Retry = Annotated[bool, typer.Option("--retry-failed", help="train members again whose training failed")]
-Directory = Annotated[Path, typer.Argument(metavar="DIR", help="directory of a study (its --out)")]
+Directory = Annotated[str, typer.Argument(metavar="DIR", help="directory of a study (its --out)")]
 
 
 _INTERRUPTED = 130  # Typer's exit code for Ctrl-C
@@ -139,21 +143,23 @@ def analyze(directory: Directory, jobs: Jobs = 0) -> None:
     from masklab import stages
     from masklab_cli import progress
 
-    typer.echo(stages.analyze(directory, jobs=jobs, listener=progress.listener()))
+    typer.echo(stages.analyze(_location(directory), jobs=jobs, listener=progress.listener()))
 
 
 @app.command()
 def report(
-    directories: Annotated[list[Path], typer.Argument(metavar="DIR [DIR …]", help="directories of studies")],
+    directories: Annotated[list[str], typer.Argument(metavar="DIR [DIR …]", help="directories of studies")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE.html", help="default DIR/report.html")
+        str | None, typer.Option("--output", "-o", metavar="FILE.html", help="default DIR/report.html")
     ] = None,
 ) -> None:
     """Write one HTML page that compares the pruners of one or several studies."""
     from masklab import stages
     from masklab_cli import progress
 
-    typer.echo(stages.report(directories, output, listener=progress.listener()))
+    page = None if output is None else _location(output)
+    places = [_location(directory) for directory in directories]
+    typer.echo(stages.report(places, page, listener=progress.listener()))
 
 
 @app.command()
@@ -164,7 +170,7 @@ def show(
     from masklab import stages
     from masklab_cli import tables
 
-    shown = stages.show(directory)
+    shown = stages.show(_location(directory))
     typer.echo(tables.as_json(shown) if as_json else tables.as_text(shown))
 
 
@@ -185,7 +191,7 @@ def reproduce(
     from masklab import stages
     from masklab_cli import progress
 
-    verdict = stages.reproduce(directory, member, listener=progress.listener())
+    verdict = stages.reproduce(_location(directory), member, listener=progress.listener())
     typer.echo(verdict.text())
     raise typer.Exit(0 if verdict.identical else 1)
 
@@ -232,17 +238,23 @@ def _study(
     return studies.from_options(given, pruner, density, _changes(changes))
 
 
-def _directory(out: str | None, study: "Study") -> Path:
+def _location(text: str) -> "Location":
+    from masklab.archive import files
+
+    return files.location(text)
+
+
+def _directory(out: str | None, study: "Study") -> "Location":
     from masklab import stages
 
     if out is None:
         return stages.default_directory(study)
     if not out.strip():
         raise ConfigError("--out is empty; give a directory, or leave it out")
-    return Path(out).expanduser()
+    return _location(out)
 
 
-def _print_outcome(outcome: "Outcome", directory: Path) -> None:
+def _print_outcome(outcome: "Outcome", directory: "Location") -> None:
     typer.echo(
         f"{directory}: {len(outcome.written)} members trained, {outcome.present} already there"
         + (f", {len(outcome.failed)} failed" if outcome.failed else "")

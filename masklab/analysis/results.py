@@ -31,7 +31,6 @@ import io
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,8 +116,11 @@ def assemble(
 
 
 def write(
-    directory: Path, results: Row, distances: Distances, interpolation: Sequence[Mapping[str, Any]] = ()
-) -> Path:
+    directory: files.Location,
+    results: Row,
+    distances: Distances,
+    interpolation: Sequence[Mapping[str, Any]] = (),
+) -> files.Location:
     """Write `results.json` and what stands beside it, each file atomically, `results.json` last.
 
     Args:
@@ -154,7 +156,7 @@ def write(
         if table:
             _write_csv(folder / name, pd.DataFrame(table))
         else:
-            (folder / name).unlink(missing_ok=True)
+            files.remove(folder / name)
     files.write_atomic(folder / "overlap.npz", _arrays(distances))
     files.write_json(folder / RESULTS, results)
     return folder / RESULTS
@@ -218,7 +220,7 @@ def _flat(row: Row) -> Row:
     return {**own, **estimate, "why": estimate.get("why", "")}
 
 
-def _write_csv(path: Path, table: "pd.DataFrame") -> None:
+def _write_csv(path: files.Location, table: "pd.DataFrame") -> None:
     files.write_atomic(path, table.to_csv(index=False, lineterminator="\n").encode())
 
 

@@ -10,6 +10,7 @@ Source: the safetensors format description (8 bytes little-endian header length,
 import hashlib
 import json
 import math
+import re
 import struct
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -28,8 +29,13 @@ DTYPES: dict[str, np.dtype[Any]] = {
 }
 """Tensor types that a member file may hold."""
 
-HEADER_LIMIT = 64 * 2**20
+HEADER_LIMIT = 16 * 2**20
 """Bytes that a header may have; a larger one is refused before it is read."""
+
+FORMATS = (1, 2)
+"""Format versions that are read; the last one is written."""
+
+_VERSION = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}")
 
 
 _HEADER_GUESS = 2**15  # most headers are read with one call
@@ -80,8 +86,21 @@ def _spans(described: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[int, i
 
 
 def header_bytes(document: Mapping[str, Any]) -> bytes:
-    """The one header that belongs to a document (whose `tensors` describe the data)."""
-    text = files.canonical_json(document)
+    """The one header that belongs to a document (whose `tensors` describe the data).
+
+    Raises:
+        ArchiveError: It is larger than `HEADER_LIMIT`.
+    """
+    data = _header(files.canonical_json(document), document)
+    if len(data) > HEADER_LIMIT:
+        raise ArchiveError(
+            f"description of {len(data)} bytes; a member file takes {HEADER_LIMIT} (fewer snapshots?)"
+        )
+    return data
+
+
+def _header(text: str, document: Mapping[str, Any]) -> bytes:
+    """Header around the text of a document."""
     header: dict[str, Any] = {"__metadata__": {"checksum": digest(text.encode()), "masklab": text}}
     described = document["tensors"]
     for name, (begin, end) in _spans(described).items():
@@ -112,7 +131,7 @@ class Reader:
         with files.reading(path) as source:
             try:
                 head = _read_header(source)
-                self.document = _checked_document(head)
+                self.document, self._text = _checked_document(head)
             except ArchiveError as error:
                 raise ArchiveError(f"{path}: {error}") from error
             length = source.size
@@ -141,6 +160,17 @@ class Reader:
         """Names of all tensors, in storage order."""
         return list(self._spans)
 
+    def check(self) -> None:
+        """Read every tensor, and hold the document against its canonical form.
+
+        Raises:
+            ArchiveError: A tensor is damaged, or the document is written in another way than masklab's.
+        """
+        if files.canonical_json(self.document) != self._text:
+            raise ArchiveError(f"{self.path}: its description is not in canonical form")
+        for name in self._spans:
+            self.tensor(name)
+
 
 def _read_header(source: files.Source) -> bytes:
     first = source.read(0, _HEADER_GUESS)
@@ -156,24 +186,43 @@ def _read_header(source: files.Source) -> bytes:
     ]
 
 
-def _checked_document(head: bytes) -> dict[str, Any]:
+def _checked_document(head: bytes) -> tuple[dict[str, Any], str]:
+    """Document of a header, and its text."""
     try:
         metadata = json.loads(head[8:])["__metadata__"]
-        document = json.loads(metadata["masklab"])
+        text = metadata["masklab"]
+        document = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ArchiveError(
             "not a masklab member file (no readable masklab document in its header)"
         ) from error
     if not isinstance(document, dict) or "format" not in document:
         raise ArchiveError("not a masklab member file (its document names no format)")
-    if document["format"] != 1:
-        raise ArchiveError(
-            f"format {document['format']!r} is not known here; known: 1 (a newer masklab reads it)"
-        )
+    if type(document["format"]) is not int or document["format"] not in FORMATS:
+        raise ArchiveError(_unknown_format(document))
     try:
-        same = header_bytes(document) == head
+        same = _header(text, document) == head
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ArchiveError(f"damaged header ({type(error).__name__} in its description)") from error
     if not same:
         raise ArchiveError("damaged header (it is not the one that belongs to its document)")
-    return document
+    return document, text
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return found
+
+
+def _unknown_format(document: Mapping[str, Any]) -> str:
+    """What to install for a format that is not known here, as far as the file says it."""
+    known = f"this masklab reads formats {', '.join(map(str, FORMATS))}"
+    reader = document.get("reader")
+    if type(document["format"]) is int and isinstance(reader, str) and _VERSION.fullmatch(reader):
+        return (
+            f"format {document['format']} needs masklab {reader} or newer (pip install 'masklab>={reader}'); "
+            f"{known}"
+        )
+    return f"format {document['format']!r:.40} is not known here; {known}"

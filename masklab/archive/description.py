@@ -11,11 +11,22 @@ from jaxtyping import Float32
 
 from masklab import weights
 
-SIZE_LIMIT = 2**31
-"""Weights that a layer may have; a description of a larger one is refused before memory is taken."""
+LAYER_LIMIT, NETWORK_LIMIT = 2**27, 2**30
+"""Weights that a layer, and all layers together, may have: what they need is bounded before it is taken."""
 
 TRAINED = "trained"
 """Origin of base weights that were trained: no recipe gives them, so the file holds them."""
+
+STORED = "stored"
+"""Origin of base weights that came from another tool: the file holds them."""
+
+ABSENT = "absent"
+"""Origin of base weights that are not known: the file holds a mask alone."""
+
+HELD = (TRAINED, STORED)
+"""Origins of base weights that the file holds as they are."""
+
+_LAYER_NAME = re.compile(r"[^/\\\x00-\x1f\x7f\ud800-\udfff]{1,255}")
 
 
 @dataclass(frozen=True)
@@ -30,8 +41,9 @@ class Layer:
         gain: Factor that the gate puts on kept weights, or None for a gate without one.
         origin: None while the base weights are the recipe's; otherwise what the origin's integers mean:
             `"event"` (number of the refresh event that drew the value, 0 = never) or `"position"`
-            (1 + position in the initial layer that the value came from, 0 = its own) or `"trained"` (there
-            are none: the weights were trained and are stored as they are).
+            (1 + position in the initial layer that the value came from, 0 = its own). Three kinds have no
+            integers: `"trained"` and `"stored"` (the file holds the weights, which were trained, or came
+            from another tool), `"absent"` (the weights are not known).
         origin_width: Bytes per stored origin entry.
     """
 
@@ -88,13 +100,40 @@ def read_layer(entry: Mapping[str, Any]) -> Layer:
         origin=origin["kind"],
         origin_width=_whole(origin["width"], "origin width"),
     )
-    if layer.origin == TRAINED and layer.origin_width:
+    if not _LAYER_NAME.fullmatch(layer.name):
+        raise ValueError(f"layer name {layer.name!r}; 1 to 255 characters, no slash and no control character")
+    if layer.origin in (*HELD, ABSENT) and layer.origin_width:
         raise ValueError(
-            f"layer {layer.name!r} has trained weights and origins of {layer.origin_width} bytes"
+            f"layer {layer.name!r} has {layer.origin} weights and origins of {layer.origin_width} bytes"
         )
-    if layer.size > SIZE_LIMIT or layer.kept > layer.size:
-        raise ValueError(f"layer {layer.name!r} of {layer.size} weights, {layer.kept} kept")
+    if layer.size > LAYER_LIMIT or layer.kept > layer.size:
+        raise ValueError(
+            f"layer {layer.name!r} of {layer.size:.4g} weights, {layer.kept:.4g} kept; at most {LAYER_LIMIT}"
+        )
     return layer
+
+
+def read_layers(document: Mapping[str, Any]) -> list[Layer]:
+    """Layers of a member file's document, in its order.
+
+    Raises:
+        KeyError: Something is missing.
+        TypeError: Something has another type.
+        ValueError: Something has another type or is out of range, a name stands twice, or the base weights
+            come from a recipe that is not there.
+    """
+    layers = [read_layer(entry) for entry in _typed(document["layers"], list, "layers")]
+    if len({layer.name for layer in layers}) < len(layers):
+        raise ValueError("two layers have one name")
+    if sum(layer.size for layer in layers) > NETWORK_LIMIT:
+        raise ValueError(f"layers of more than {NETWORK_LIMIT} weights together")
+    if not isinstance(document.get("events", []), list):
+        raise ValueError(f"events {document['events']!r:.40} are no list")
+    if document["base"] is None:
+        bare = [layer.name for layer in layers if layer.origin not in (*HELD, ABSENT)]
+        if bare:
+            raise ValueError(f"layer {bare[0]!r} has base weights from a recipe, and there is none")
+    return layers
 
 
 def read_snapshots(document: Mapping[str, Any], layers: Sequence[Layer]) -> dict[int, dict[str, Layer]]:
@@ -171,9 +210,9 @@ def check_tensors(
     for layer in layers:
         required |= {f"{place}/{layer.name}": (("U8",), 1) for place in masks}
         optional[f"score/{layer.name}"] = (("F32",), list(layer.shape))
-        if layer.origin == TRAINED:
+        if layer.origin in HELD:
             required[trained_tensor(layer.name)] = (("F32",), list(layer.shape))
-        elif layer.origin is not None:
+        elif layer.origin not in (None, ABSENT):
             required[f"origin/{layer.name}"] = (("U8",), 1)
     for name in required:
         if name not in tensors:
@@ -188,14 +227,16 @@ def check_tensors(
             raise ValueError(f"tensor {name!r} is {found['dtype']} of shape {found['shape']}")
 
 
-def read_recipe(base: Mapping[str, Any]) -> Recipe:
-    """Recipe of the base weights in a member file's document.
+def read_recipe(base: Mapping[str, Any] | None) -> Recipe | None:
+    """Recipe of the base weights in a member file's document; None where no recipe gives them.
 
     Raises:
         KeyError: Something is missing.
         TypeError: Something has another type.
         ValueError: Something has another type or is out of range.
     """
+    if base is None:
+        return None
     init, factor = _typed(base["init"], str, "init"), _finite(base["factor"], "factor")
     if init not in weights.WEIGHT_INITS or factor <= 0:
         raise ValueError(f"base weights drawn by {init!r} with factor {factor}")

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,16 +26,41 @@ ANALYSIS = "analysis"
 REPORT = "report.html"
 
 _INDEX = re.compile(r"[0-9]{4,9}")
+_MEMBER, _FAILURE = ".safetensors", ".failed.json"
 
 
-def member_path(directory: Path, population: str, index: int) -> Path:
+def member_path(directory: files.Location, population: str, index: int) -> files.Location:
     """Where a member is stored."""
-    return directory / MEMBERS / population / f"{index:04d}.safetensors"
+    return directory / MEMBERS / population / f"{index:04d}{_MEMBER}"
 
 
-def failure_path(directory: Path, population: str, index: int) -> Path:
+def failure_path(directory: files.Location, population: str, index: int) -> files.Location:
     """Where the failure of a member's training is stored."""
-    return directory / MEMBERS / population / f"{index:04d}.failed.json"
+    return directory / MEMBERS / population / f"{index:04d}{_FAILURE}"
+
+
+class Stock:
+    """Which members and failures a directory holds, from one listing per population.
+
+    A population is listed when it is first asked for; what is written later is not seen.
+    """
+
+    def __init__(self, directory: files.Location) -> None:
+        self._directory = directory
+        self._names: dict[str, dict[str, str]] = {}
+
+    def member(self, population: str, index: int) -> bool:
+        """Whether a member is stored."""
+        return f"{index:04d}{_MEMBER}" in self._listed(population)
+
+    def failure(self, population: str, index: int) -> bool:
+        """Whether the failure of a member's training is stored."""
+        return f"{index:04d}{_FAILURE}" in self._listed(population)
+
+    def _listed(self, population: str) -> dict[str, str]:
+        if population not in self._names:
+            self._names[population] = files.listing(self._directory / MEMBERS / population)
+        return self._names[population]
 
 
 _MEMBER_FIELDS = {
@@ -62,19 +86,22 @@ class Archive:
     """The stored members of one study.
 
     Args:
-        directory: The study's directory (`--out`).
+        directory: The study's directory (`--out`), local or remote.
         rebuild: Function from a member to its network; `masklab.open` supplies it.
 
     Raises:
         ArchiveError: `directory` holds no readable `study.json`.
     """
 
-    def __init__(self, directory: Path, rebuild: "Callable[[Member], nn.Module] | None" = None) -> None:
+    def __init__(
+        self, directory: files.Location, rebuild: "Callable[[Member], nn.Module] | None" = None
+    ) -> None:
         self.directory = directory
-        if not directory.is_dir():
+        if not files.is_remote(directory) and not directory.is_dir():  # object stores have no folders
             raise ArchiveError(f"{directory} is not a directory; give the --out of a `masklab train`")
         self.study = read_study(directory)
         self._rebuild = rebuild
+        self._stock = Stock(directory)
         self._opened: dict[str, Member] = {}
 
     @cached_property
@@ -84,7 +111,7 @@ class Archive:
             member_id(population["name"], index)
             for population in self.study["populations"]
             for index in range(population["members"])
-            if member_path(self.directory, population["name"], index).exists()
+            if self._stock.member(population["name"], index)
         ]
 
     @cached_property
@@ -103,8 +130,9 @@ class Archive:
         found = {}
         for population in self.study["populations"]:
             for index in range(population["members"]):
-                path = failure_path(self.directory, population["name"], index)
-                if path.exists() and not member_path(self.directory, population["name"], index).exists():
+                name = population["name"]
+                if self._stock.failure(name, index) and not self._stock.member(name, index):
+                    path = failure_path(self.directory, name, index)
                     record = files.read_json(path)
                     files.require(record, {"cause": str, "step": int}, path)
                     found[member_id(population["name"], index)] = record

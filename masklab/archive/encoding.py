@@ -1,19 +1,23 @@
-"""From a member in memory to the bytes of its file (format 1)."""
+"""From a member in memory to the bytes of its file (see docs/format.md)."""
 
+import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Integer
+from jaxtyping import Bool, Float, Float32, Integer, UInt8
 
 from masklab import bits
 from masklab.archive import codec, container, description
 from masklab.archive.description import Recipe
 from masklab.errors import ArchiveError
 
-FORMAT = 1
+FORMAT = container.FORMATS[-1]
+
+READER = "0.1.0"
+"""First version of masklab that reads `FORMAT`; every file says it, for readers that are older."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +26,15 @@ class Content:
 
     Attributes:
         facts: JSON-able description: population, index, levels, pruner, options, accuracies, history …
-        recipe: Where the initial base weights come from.
+        recipe: Where the initial base weights come from; None where no recipe gives them.
         masks: Layer name → boolean array of the weight's shape, in the network's forward order.
         gains: Layer name → gain, for gates that have one.
-        base: Layer name → float32 base weights at the end, of the weight's shape.
+        base: Layer name → float32 base weights at the end, of the weight's shape; without a recipe they may
+            be missing.
         origins: Layer name → flat integers, for layers whose base weights were changed.
         origin_kind: `"event"` or `"position"` when there are origins; `"trained"` when the base weights were
-            trained, so that no recipe gives them and they are stored as they are.
+            trained and `"stored"` when they came from another tool, so that no recipe gives them and they
+            are stored as they are.
         scores: Layer name → float32 final scores; empty when they are not kept.
         prediction: Predicted class of each test image.
         probability: Softmax output for each test image, float16.
@@ -40,7 +46,7 @@ class Content:
     """
 
     facts: Mapping[str, Any]
-    recipe: Recipe
+    recipe: Recipe | None
     masks: Mapping[str, Bool[np.ndarray, "*shape"]]
     gains: Mapping[str, float]
     base: Mapping[str, Float32[np.ndarray, "*shape"]]
@@ -61,10 +67,18 @@ Tensors = dict[str, np.ndarray]
 
 def member_digest(base: Mapping[str, np.ndarray], masks: Mapping[str, np.ndarray]) -> str:
     """SHA-256 over float32 little-endian base weights and packed masks, layer by layer in mask order."""
+    return packed_digest((base.get(name), bits.pack(mask.reshape(-1))) for name, mask in masks.items())
+
+
+def packed_digest(
+    layers: Iterable[tuple[Float32[np.ndarray, "..."] | None, UInt8[np.ndarray, " bytes"]]],
+) -> str:
+    """`member_digest` of base weights (None where they are not known) and packed masks, layer by layer."""
     hasher = hashlib.sha256()
-    for name, mask in masks.items():
-        hasher.update(np.ascontiguousarray(base[name], dtype="<f4").tobytes())
-        hasher.update(bits.pack(mask.reshape(-1)).tobytes())
+    for weights, packed in layers:
+        if weights is not None:
+            hasher.update(np.ascontiguousarray(weights, dtype="<f4").data.cast("B"))
+        hasher.update(packed.data)
     return hasher.hexdigest()
 
 
@@ -86,14 +100,9 @@ def encode(content: Content) -> bytes:
     document = {
         **content.facts,
         "format": FORMAT,
+        "reader": READER,
         "digest": member_digest(content.base, content.masks),
-        "base": {
-            "seed": recipe.seed,
-            "level": recipe.level,
-            "refresh_level": recipe.refresh_level,
-            "init": recipe.init,
-            "factor": recipe.factor,
-        },
+        "base": None if recipe is None else dataclasses.asdict(recipe),
         "layers": layers,
         **({"snapshots": listed} if listed else {}),
         "tensors": container.describe(tensors),
@@ -115,9 +124,11 @@ def _layers(content: Content) -> tuple[list[dict[str, Any]], Tensors]:
             "gain": content.gains.get(name),
             "origin": None,
         }
-        if content.origin_kind == description.TRAINED:
+        if name not in content.base:
+            entry["origin"] = {"kind": description.ABSENT, "width": 0}
+        elif content.origin_kind in description.HELD:
             tensors[description.trained_tensor(name)] = content.base[name].astype("<f4", copy=False)
-            entry["origin"] = {"kind": description.TRAINED, "width": 0}
+            entry["origin"] = {"kind": content.origin_kind, "width": 0}
         elif name in content.origins:
             width, frame = codec.encode_origin(content.origins[name])
             tensors[f"origin/{name}"] = np.frombuffer(frame, dtype=np.uint8)
@@ -152,8 +163,10 @@ def _add_mask(tensors: Tensors, name: str, mask: Bool[np.ndarray, "..."]) -> tup
 
 
 def _check_parameters(content: Content) -> None:
-    if content.origin_kind == description.TRAINED and content.origins:
-        raise ArchiveError("trained base weights have no origins; they are stored as they are")
+    if content.origin_kind in description.HELD and content.origins:
+        raise ArchiveError(f"{content.origin_kind} base weights have no origins; they are stored as they are")
+    if content.recipe is not None and set(content.base) != set(content.masks):
+        raise ArchiveError("base weights of other layers than the masks; only without a recipe may some lack")
     for layer in content.masks:
         if f"{layer}.weight" in content.parameters:
             raise ArchiveError(

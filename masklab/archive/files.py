@@ -1,121 +1,159 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, wherever a study lies, and JSON documents in them.
+
+`local` and `remote` do the work; the places themselves are `places.Location`s.
+"""
 
 import contextlib
-import errno
 import json
-import os
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from masklab.archive import local, remote
+from masklab.archive.local import Source
+from masklab.archive.places import Location, location
 from masklab.errors import ArchiveError
 
-_TEMPORARY = ".masklab-"
-_LOCKLESS = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+__all__ = [
+    "Location",
+    "Source",
+    "canonical_json",
+    "exists",
+    "is_remote",
+    "listing",
+    "location",
+    "locked",
+    "read",
+    "read_json",
+    "reading",
+    "refuse_file",
+    "remove",
+    "remove_empty",
+    "require",
+    "sweep_temporaries",
+    "workers",
+    "write_atomic",
+    "write_hint",
+    "write_json",
+]
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write to a temporary name in the same folder, flush, sync, then rename over `path`.
+def is_remote(place: Location) -> bool:
+    """Whether a place is reached by requests, so that each look at it takes time."""
+    return not isinstance(place, Path)
+
+
+def workers(place: Location, asked: int) -> int:
+    """Worker processes that may use a place: those asked for, but one where no other process sees it."""
+    return 1 if is_remote(place) and place.protocol == "memory" else asked
+
+
+def write_atomic(path: Location, data: bytes) -> None:
+    """Write a file that appears whole or not at all; its folder is made where it is missing.
+
+    Locally a temporary file in the same folder is synced and renamed over `path`. An object store gets one
+    upload, other remote places a temporary name that is then moved.
 
     Raises:
-        ArchiveError: The folder is read-only, the disk is full, or any other failure of the system;
-            whatever stood at `path` is unchanged then.
+        ArchiveError: The folder is read-only, the disk is full, the server cannot be reached, or any other
+            failure of the system; whatever stood at `path` is unchanged then.
     """
-    temporary = ""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=_TEMPORARY, suffix=".tmp", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(file.fileno(), 0o666 & ~_umask())
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except OSError as error:
-        raise ArchiveError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        if temporary:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink(missing_ok=True)
+    return local.write_atomic(path, data) if isinstance(path, Path) else remote.write_atomic(path, data)
 
 
-@dataclass(frozen=True)
-class Source:
-    """A file that is being read: its size in bytes, and a function from (offset, length) to bytes."""
-
-    size: int
-    read: Callable[[int, int], bytes]
+def write_hint(path: Location, data: bytes) -> None:
+    """Write a small file that is for show only: it may be lost, and no failure is told."""
+    return local.write_hint(path, data) if isinstance(path, Path) else remote.write_hint(path, data)
 
 
 @contextlib.contextmanager
-def reading(path: Path) -> Iterator[Source]:
-    """Open a file to read parts of it; its size stays that of the opened file should another replace it.
+def reading(path: Location) -> Iterator[Source]:
+    """Read parts of a file; a local one stays the file that was opened should another replace it.
 
     Raises:
         ArchiveError: The file is missing, or the system refuses to open or read it.
     """
-    try:
-        with path.open("rb", buffering=0) as file:
-            handle = file.fileno()
-            yield Source(os.fstat(handle).st_size, lambda offset, length: _read(handle, offset, length))
-    except FileNotFoundError as error:
-        raise ArchiveError(f"{path} does not exist") from error
-    except OSError as error:
-        raise ArchiveError(f"cannot read {path}: {error.strerror or error}") from error
+    if isinstance(path, Path):
+        with local.reading(path) as source:
+            yield source
+    else:
+        with remote.reading(path) as source:
+            yield source
 
 
-def _read(handle: int, offset: int, length: int) -> bytes:
-    """Bytes of an open file, fewer where it ends; one call of the system reads at most 2 GiB."""
-    parts, wanted = [], length
-    while wanted:
-        part = os.pread(handle, min(wanted, 2**30), offset + length - wanted)
-        if not part:
-            break
-        parts.append(part)
-        wanted -= len(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+def read(path: Location) -> bytes:
+    """Content of a file.
+
+    Raises:
+        ArchiveError: The file is missing, or the system refuses to read it.
+    """
+    return local.read(path) if isinstance(path, Path) else remote.read(path)
 
 
-def _umask() -> int:
-    current = os.umask(0o022)
-    os.umask(current)
-    return current
+def listing(folder: Location) -> dict[str, str]:
+    """Files of a folder, from one look at it: name → text that changes when the file is replaced.
+
+    Folders in it are left out; a folder that is not there holds nothing.
+
+    Raises:
+        ArchiveError: The system refuses, or `folder` is a local file.
+    """
+    return local.listing(folder) if isinstance(folder, Path) else remote.listing(folder)
+
+
+def exists(path: Location) -> bool:
+    """Whether a file or folder is there.
+
+    Raises:
+        ArchiveError: The system does not say.
+    """
+    return local.exists(path) if isinstance(path, Path) else remote.exists(path)
+
+
+def remove(path: Location) -> None:
+    """Delete a file, if there is one.
+
+    Raises:
+        ArchiveError: The system refuses.
+    """
+    return local.remove(path) if isinstance(path, Path) else remote.remove(path)
+
+
+def remove_empty(folder: Location) -> None:
+    """Remove a local folder in which nothing is left; remote ones, where they exist, stay."""
+    if isinstance(folder, Path):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def refuse_file(folder: Location) -> None:
+    """Check that no file stands where a folder is needed; object stores have no folders.
+
+    Raises:
+        ArchiveError: A local file does.
+    """
+    if isinstance(folder, Path) and exists(folder) and not folder.is_dir():
+        raise ArchiveError(f"{folder} is not a directory")
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[bool]:
+def locked(folder: Location) -> Iterator[bool]:
     """Hold a folder's lock, waiting for whoever has it; the folder is made where it is missing.
 
-    Yields whether the lock is held: a read-only folder, or a file system without locks, cannot give one.
+    Yields whether the lock is held: a read-only folder, a file system without locks, or a remote place
+    cannot give one.
 
     Raises:
         ArchiveError: The folder cannot be made, or the lock fails otherwise.
     """
-    import filelock
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ArchiveError(f"cannot make {folder}: {error.strerror or error}") from error
-    lock = filelock.FileLock(folder / ".lock")
-    held = True
-    try:
-        lock.acquire()
-    except NotImplementedError:
-        held = False
-    except OSError as error:
-        if error.errno not in _LOCKLESS:
-            raise ArchiveError(f"cannot lock {folder}: {error.strerror or error}") from error
-        held = False
-    try:
-        yield held
-    finally:
-        lock.release()
+    if isinstance(folder, Path):
+        with local.locked(folder) as held:
+            yield held
+    else:
+        yield False
 
 
-def sweep_temporaries(folder: Path, older_than_s: float = 3600.0) -> int:
+def sweep_temporaries(folder: Location, older_than_s: float = 3600.0) -> int:
     """Remove temporaries that a killed process left; recent ones may belong to a live process.
 
     Args:
@@ -124,19 +162,18 @@ def sweep_temporaries(folder: Path, older_than_s: float = 3600.0) -> int:
 
     Returns:
         How many were removed.
+
+    Raises:
+        ArchiveError: A remote system refuses.
     """
-    import time
-
-    removed = 0
-    for stray in folder.rglob(f"{_TEMPORARY}*.tmp"):
-        with contextlib.suppress(OSError):
-            if time.time() - stray.stat().st_mtime > older_than_s:
-                stray.unlink()
-                removed += 1
-    return removed
+    return (
+        local.sweep_temporaries(folder, older_than_s)
+        if isinstance(folder, Path)
+        else remote.sweep_temporaries(folder, older_than_s)
+    )
 
 
-def require(document: Any, fields: Mapping[str, type], where: Path) -> None:
+def require(document: Any, fields: Mapping[str, type], where: Location) -> None:
     """Check that a document has the fields that its readers rely on.
 
     Args:
@@ -160,24 +197,20 @@ def canonical_json(document: Any) -> str:
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def write_json(path: Path, document: Any) -> None:
+def write_json(path: Location, document: Any) -> None:
     """Write a JSON document for people, atomically: indented, keys in the order given, no NaN."""
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
     # a file name that is not UTF-8 holds lone surrogates: JSON has an escape for them, UTF-8 has not
     write_atomic(path, (text + "\n").encode(errors="backslashreplace"))
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Location) -> Any:
     """Read a JSON document.
 
     Raises:
         ArchiveError: The file is missing, unreadable or not JSON.
     """
     try:
-        return json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise ArchiveError(f"{path} does not exist") from error
-    except OSError as error:
-        raise ArchiveError(f"cannot read {path}: {error.strerror or error}") from error
+        return json.loads(read(path))
     except (ValueError, RecursionError) as error:
         raise ArchiveError(f"{path} is not JSON: {error}") from error

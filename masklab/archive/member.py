@@ -1,5 +1,6 @@
-"""One member: a mask, how to get its base weights, and what it does (member file, format 1)."""
+"""One member: a mask, how to get its base weights, and what it does (member file, see docs/format.md)."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def write(path: Path, content: encoding.Content) -> None:
 
 
 def base_weights(
-    recipe: Recipe, layer: Layer, origin: Integer[np.ndarray, " size"]
+    recipe: Recipe, layer: Layer, origin: Integer[np.ndarray, " size"], events: int
 ) -> Float32[np.ndarray, " size"]:
     """Base weights of a layer whose values came from elsewhere, flat.
 
@@ -40,21 +41,24 @@ def base_weights(
         recipe: Where the initial weights and each event's draw come from.
         layer: The layer; its `origin` says what the integers mean.
         origin: Number of the event that drew each value, or 1 + its initial position; 0 = untouched.
+        events: Number of refresh events that the member went through.
 
     Raises:
-        ArchiveError: An origin lies outside the layer, or of an unknown kind.
+        ArchiveError: An origin lies outside the layer or the events, or is of an unknown kind.
     """
+    if layer.origin not in ("event", "position"):
+        raise ArchiveError(f"unknown origin {layer.origin!r}; known: event, position")
+    limit, what = (events, "event") if layer.origin == "event" else (layer.size, "weight")
+    largest = int(origin.max(initial=0))
+    if largest > limit:
+        raise ArchiveError(f"an origin points at {what} {largest} of {limit}")
     values = recipe.initial(layer)
     if layer.origin == "position":
-        if origin.max(initial=0) > layer.size:
-            raise ArchiveError(f"an origin points at weight {origin.max()} of {layer.size}")
         return values[np.where(origin == 0, np.arange(layer.size), origin.astype(np.int64) - 1)]
-    if layer.origin == "event":
-        for event in np.unique(origin[origin > 0]):
-            redrawn = origin == event
-            values[redrawn] = recipe.event(layer, int(event))[redrawn]
-        return values
-    raise ArchiveError(f"unknown origin {layer.origin!r}; known: event, position")
+    for event in np.unique(origin[origin > 0]):
+        redrawn = origin == event
+        values[redrawn] = recipe.event(layer, int(event))[redrawn]
+    return values
 
 
 class Member:
@@ -69,7 +73,7 @@ class Member:
         self.path = path
         self.facts: dict[str, Any] = self._reader.document
         try:
-            self.layers = [description.read_layer(entry) for entry in self.facts["layers"]]
+            self.layers = description.read_layers(self.facts)
             self.recipe = description.read_recipe(self.facts["base"])
             self.id = member_id(self.facts["population"], self.facts["index"])
             self._snapshots = description.read_snapshots(self.facts, self.layers)
@@ -174,10 +178,13 @@ class Member:
             verify: Compare them, with the mask, against the stored digest.
 
         Raises:
-            ArchiveError: The digest differs.
+            ArchiveError: The digest differs, or the base weights are not known.
         """
+        missing = [layer.name for layer in self.layers if layer.origin == description.ABSENT]
+        if missing:
+            raise ArchiveError(f"{self.path}: the base weights of layer {missing[0]!r} are not known")
         base = {layer.name: self._base(layer).reshape(layer.shape) for layer in self.layers}
-        if verify and encoding.member_digest(base, self.mask()) != self.facts.get("digest"):
+        if verify and self._digest(base.values()) != self.facts.get("digest"):
             raise ArchiveError(f"{self.path}: rebuilt weights and mask do not have the stored digest")
         return base
 
@@ -187,8 +194,8 @@ class Member:
         Raises:
             ArchiveError: An origin is damaged.
         """
-        changed = [o for o in self.layers if o.origin is not None and o.origin != description.TRAINED]
-        return {layer.name: self._origin(layer) for layer in changed}
+        own = (None, description.ABSENT, *description.HELD)
+        return {layer.name: self._origin(layer) for layer in self.layers if layer.origin not in own}
 
     def _origin(self, layer: Layer) -> Integer[np.ndarray, " size"]:
         frame = self._reader.tensor(f"origin/{layer.name}").tobytes()
@@ -198,12 +205,15 @@ class Member:
             raise ArchiveError(f"{self.path}: layer {layer.name!r}: {error}") from error
 
     def _base(self, layer: Layer) -> Float32[np.ndarray, " size"]:
+        if layer.origin in description.HELD:
+            return self._reader.tensor(description.trained_tensor(layer.name)).reshape(-1).copy()
+        if self.recipe is None:
+            raise ArchiveError(f"{self.path}: layer {layer.name!r}: no recipe gives its base weights")
         if layer.origin is None:
             return self.recipe.initial(layer)
-        if layer.origin == description.TRAINED:
-            return self._reader.tensor(description.trained_tensor(layer.name)).reshape(-1).copy()
         try:
-            return base_weights(self.recipe, layer, self._origin(layer))
+            events = len(self.facts.get("events", ()))
+            return base_weights(self.recipe, layer, self._origin(layer), events)
         except ArchiveError as error:
             raise ArchiveError(f"{self.path}: layer {layer.name!r}: {error}") from error
 
@@ -215,14 +225,26 @@ class Member:
         """Softmax output for each test image, float16."""
         return self._reader.tensor("prediction/probability")
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether the base weights are known."""
+        return all(layer.origin != description.ABSENT for layer in self.layers)
+
     def verify(self) -> None:
-        """Read and check every tensor and the digest.
+        """Read and check every tensor and the digest, layer by layer.
 
         Raises:
             ArchiveError: Anything is damaged.
         """
-        for name in self._reader.names():
-            self._reader.tensor(name)
+        self._reader.check()
         for epoch in self.snapshots:
-            self.snapshot(epoch)
-        self.weights()
+            for layer in self.layers:
+                self.packed_snapshot(epoch, layer.name)
+        known = (None if layer.origin == description.ABSENT else self._base(layer) for layer in self.layers)
+        if self._digest(known) != self.facts.get("digest"):
+            raise ArchiveError(f"{self.path}: rebuilt weights and mask do not have the stored digest")
+
+    def _digest(self, base: Iterable[Float32[np.ndarray, "..."] | None]) -> str:
+        return encoding.packed_digest(
+            (weights, self.packed(layer.name)) for layer, weights in zip(self.layers, base, strict=True)
+        )

@@ -3,14 +3,15 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from masklab.archive import files
-from masklab.archive.encoding import FORMAT
 from masklab.errors import ArchiveError
 
 STUDY = "study.json"
+
+RECIPE_FORMAT = 1
+"""Version of what recipe digests cover; files of another format do not make it another recipe."""
 
 POPULATION_NAME = re.compile(r"[a-z0-9+_-][a-z0-9.+_-]*")
 """Allowed population ids: they are folder names, so no leading dot and no separator."""
@@ -51,7 +52,7 @@ def recipe(study: Mapping[str, Any]) -> dict[str, Any]:
         study: A resolved study, as stored.
     """
     return {
-        "format": FORMAT,
+        "format": RECIPE_FORMAT,
         "data": {key: study["data"][key] for key in ("digest", "validation_fraction")},
         "network": study["network"],
         "training": study["training"],
@@ -64,7 +65,7 @@ def recipe_digest(study: Mapping[str, Any]) -> str:
     return digest(recipe(study))
 
 
-def read_study(directory: Path) -> dict[str, Any]:
+def read_study(directory: files.Location) -> dict[str, Any]:
     """A directory's `study.json`, with the fields that everything relies on.
 
     Raises:
@@ -97,7 +98,7 @@ def _is_population(entry: Any) -> bool:
     )
 
 
-def _check_flags(population: Mapping[str, Any], where: Path) -> None:
+def _check_flags(population: Mapping[str, Any], where: files.Location) -> None:
     for flag in ("trained", "compared"):
         if not isinstance(population.get(flag, True), bool):
             raise ArchiveError(

@@ -6,7 +6,6 @@ Networks (ICLR 2022) for the barrier.
 
 from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from masklab import data as datasets
 from masklab.analysis import estimates, jackknife
-from masklab.archive import Archive
+from masklab.archive import Archive, files
 from masklab.errors import DataError
 from masklab.landscape import pairs as pairing
 from masklab.training import choice, cohort, engines, rebuild
@@ -45,7 +44,7 @@ def barrier(values: Float64[np.ndarray, "*paths points"], grid: Float64[np.ndarr
     return (values - straight).max(axis=-1)
 
 
-def interpolate(out: Path) -> tuple[list[Row], list[Row]]:
+def interpolate(out: files.Location) -> tuple[list[Row], list[Row]]:
     """Walk between sampled pairs of members of a study on its test images.
 
     Args:

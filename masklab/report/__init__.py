@@ -1,13 +1,12 @@
 """One or several analysed studies as one self-contained HTML page."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from masklab.archive import files
 from masklab.errors import ArchiveError
 
 
-def write(directories: Sequence[Path], output: Path) -> Path:
+def write(directories: Sequence[files.Location], output: files.Location) -> files.Location:
     """Write the page; equal analyses give equal bytes.
 
     Args:
@@ -25,10 +24,10 @@ def write(directories: Sequence[Path], output: Path) -> Path:
 
     if not directories:
         raise ArchiveError("no study given; name at least one directory that `masklab analyze` went over")
-    places = [Path(directory).resolve() for directory in directories]
+    places = [directory.resolve() for directory in directories]
     for place, directory in zip(places, directories, strict=True):
         if places.count(place) > 1:
             raise ArchiveError(f"{directory} is named twice; each study goes on the page once")
-    analyses = load.distinct([load.read(Path(directory)) for directory in directories])
+    analyses = load.distinct([load.read(directory) for directory in directories])
     files.write_atomic(output, page.render(analyses).encode())
     return output

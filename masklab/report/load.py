@@ -1,10 +1,10 @@
 """Reading an `analysis/` folder: results and distances, checked before anything is drawn."""
 
+import io
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ class Analysis:
         distances: Whole-mask distances, or None when no member is stored that is compared.
     """
 
-    directory: Path
+    directory: files.Location
     results: models.Results
     distances: Distances | None
 
@@ -124,7 +124,7 @@ class Analysis:
         return sorted(found, key=lambda row: (row.epoch + row.to, row.epoch))
 
 
-def read(directory: Path) -> Analysis:
+def read(directory: files.Location) -> Analysis:
     """Read one analysed study.
 
     Args:
@@ -135,7 +135,7 @@ def read(directory: Path) -> Analysis:
     """
     folder = directory / layout.ANALYSIS
     path = folder / RESULTS
-    if not path.exists():
+    if not files.exists(path):
         raise ArchiveError(f"{path} does not exist; run `masklab analyze {directory}` first")
     results = _parse(path, files.read_json(path))
     known = {population.name for population in results.populations}
@@ -159,7 +159,7 @@ def distinct(analyses: Sequence[Analysis]) -> list[Analysis]:
     return found
 
 
-def _parse(path: Path, document: Any) -> models.Results:
+def _parse(path: files.Location, document: Any) -> models.Results:
     if not isinstance(document, Mapping):
         raise ArchiveError(f"{path} is not a masklab analysis (no JSON object)")
     if document.get("schema") != 1:
@@ -178,7 +178,7 @@ def _parse(path: Path, document: Any) -> models.Results:
         raise ArchiveError(f"{path} holds a number that is not finite") from error
 
 
-def _check_names(path: Path, known: set[str], results: models.Results) -> None:
+def _check_names(path: files.Location, known: set[str], results: models.Results) -> None:
     def named() -> Iterable[tuple[str, str]]:
         yield from (("members", member.population) for member in results.members)
         yield from (("accuracy", row.population) for row in results.accuracy)
@@ -218,13 +218,14 @@ def _check_names(path: Path, known: set[str], results: models.Results) -> None:
             )
 
 
-def _distances(path: Path, stored: set[str]) -> Distances:
+def _distances(path: files.Location, stored: set[str]) -> Distances:
+    if not files.exists(path):
+        raise ArchiveError(f"{path} does not exist; run `masklab analyze` again")
+    content = files.read(path)
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             ids = [str(name) for name in arrays["ids"]]
             hamming = np.asarray(arrays["hamming"], dtype=np.float64)
-    except FileNotFoundError as error:
-        raise ArchiveError(f"{path} does not exist; run `masklab analyze` again") from error
     except KeyError as error:
         raise ArchiveError(f"{path} is incomplete: {error.args[0]}") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:

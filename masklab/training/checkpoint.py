@@ -4,7 +4,6 @@ import contextlib
 import logging
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,7 +50,7 @@ class File:
         every_s: Least time between two checkpoints, in seconds.
     """
 
-    path: Path
+    path: files.Location
     key: dict[str, Any]
     every_s: float
     _last: float = field(default_factory=time.monotonic)
@@ -90,7 +89,7 @@ class File:
 
     def load(self, trainer: "Trainer") -> None:
         """Go on from the checkpoint, if this cohort has one; a damaged or foreign one is not used."""
-        if not self.path.exists():
+        if not files.exists(self.path):
             return
         try:
             reader = container.Reader(self.path)
@@ -127,8 +126,8 @@ class File:
 
     def remove(self) -> None:
         """Delete the file, if there is one."""
-        with contextlib.suppress(OSError):
-            self.path.unlink(missing_ok=True)
+        with contextlib.suppress(ArchiveError):
+            files.remove(self.path)
 
 
 def _live(trainer: "Trainer") -> dict[str, Tensor]:

@@ -1,10 +1,8 @@
 """The loop: a cohort of members, from initial scores to final masks."""
 
-import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from masklab import bits, networks
-from masklab.archive import Member
+from masklab.archive import Member, files
 from masklab.training import checkpoint, choice, counts, engines, evaluation, randomness, state
 from masklab.training import history as histories
 from masklab.training import images as imaging
@@ -222,22 +220,25 @@ def build_network(record: Mapping[str, Any], device: str = "cpu") -> nn.Module:
     return module
 
 
-def file_progress(path: Path) -> Progress:
+_PROGRESS_S, _REMOTE_PROGRESS_S = 0.1, 5.0
+
+
+def file_progress(path: files.Location) -> Progress:
     """Progress that writes `done/all` into a small file, where whoever waits can read it.
 
     It is for show only: when the file cannot be written (another process tidied up, the disk is full),
-    training goes on, and what must be stored reports its own failure.
+    training goes on, and what must be stored reports its own failure. A remote file costs a request, so it
+    is written more rarely.
     """
-    last = 0.0
+    every = _REMOTE_PROGRESS_S if files.is_remote(path) else _PROGRESS_S
+    last = time.monotonic() if files.is_remote(path) else 0.0
 
     def report(done: int, total: int) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last < 0.1 and done < total:
+        if now - last < every and (done < total or files.is_remote(path)):
             return
         last = now
-        with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(f"{done}/{total}")
+        files.write_hint(path, f"{done}/{total}".encode())
 
     return report

@@ -110,7 +110,7 @@ def _recipe(seed: int, described: dict[str, Any], factor: float) -> Recipe:
     return Recipe(seed, level["weights"], level["refresh"], init, factor)
 
 
-def _inherited(source: Member) -> tuple[str | None, dict[str, np.ndarray], Recipe]:
+def _inherited(source: Member) -> tuple[str | None, dict[str, np.ndarray], Recipe | None]:
     """Where the base weights of a control come from that has those of another member."""
     origins = source.origins()
     kinds = {layer.origin for layer in source.layers if layer.origin is not None}

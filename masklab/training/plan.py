@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from importlib import metadata
 from itertools import pairwise
 from math import ceil
-from pathlib import Path
 from typing import Any, get_args
 
 from masklab import parallel
@@ -46,7 +45,9 @@ class Wishes:
             raise ConfigError(unknown("precision", self.precision, get_args(choice.Precision)))
 
 
-def read_or_make(out: Path, record: dict[str, Any], wishes: Wishes, measure: Measure) -> dict[str, Any]:
+def read_or_make(
+    out: files.Location, record: dict[str, Any], wishes: Wishes, measure: Measure
+) -> dict[str, Any]:
     """The directory's plan, extended by cohorts for members that it does not cover yet.
 
     Args:
@@ -61,7 +62,7 @@ def read_or_make(out: Path, record: dict[str, Any], wishes: Wishes, measure: Mea
         ArchiveError: `plan.json` is not a plan.
     """
     path = out / directory.PLAN
-    plan = _checked(path) if path.exists() else _fresh(record, wishes, measure)
+    plan = _checked(path) if files.exists(path) else _fresh(record, wishes, measure)
     asked = {"device": wishes.device, "engine": wishes.engine, "precision": wishes.precision}
     for field, wish in asked.items():
         if wish not in (None, "auto", plan[field]):
@@ -99,7 +100,7 @@ _FIELDS = {
 }
 
 
-def _checked(path: Path) -> dict[str, Any]:
+def _checked(path: files.Location) -> dict[str, Any]:
     plan = files.read_json(path)
     if isinstance(plan, dict) and plan.get("schema") == 1:
         raise ArchiveError(f"{path} is of an older masklab, which did not measure; give another --out")

@@ -64,7 +64,7 @@ def effective_weights(
 
 def member_state(
     facts: Mapping[str, Any],
-    recipe: Recipe,
+    recipe: Recipe | None,
     effective: Mapping[str, Tensor],
     parameters: Mapping[str, np.ndarray],
     buffers: Mapping[str, np.ndarray],
@@ -73,7 +73,7 @@ def member_state(
 
     Args:
         facts: What the member's file says of itself.
-        recipe: How its initial base weights are drawn.
+        recipe: How its initial base weights are drawn; None where no recipe gives them.
         effective: Layer name → effective weights.
         parameters: Stored parameters.
         buffers: Stored running statistics.
@@ -85,7 +85,7 @@ def member_state(
     for entry in facts["network"].get("unmasked", ()):
         parameter = networks.Parameter(entry["name"], tuple(entry["shape"]), entry["rule"])
         value = surroundings.constant(parameter)
-        if parameter.rule == "drawn":
+        if parameter.rule == "drawn" and recipe is not None:
             value = torch.from_numpy(surroundings.drawn(parameter, recipe.seed, recipe.level, recipe.init))
         elif value is None and parameter.name in parameters:
             value = torch.from_numpy(np.array(parameters[parameter.name]))

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,7 +69,7 @@ class Verdict:
         return "\n".join(lines + [f"  {name}: {n} of {of}" for name, (n, of) in self.differing.items() if n])
 
 
-def reproduce(out: Path, member_id: str, listener: Listener) -> Verdict:
+def reproduce(out: files.Location, member_id: str, listener: Listener) -> Verdict:
     """Train a stored member again with the cohort, engine and precision that its file records.
 
     The whole cohort is trained, because batched arithmetic depends on who shares the batch; nothing in the

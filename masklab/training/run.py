@@ -1,23 +1,21 @@
 """Train what a study asks for and its directory lacks."""
 
-import contextlib
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from masklab import data as datasets
 from masklab import parallel, progress
-from masklab.archive import Member, directory, files, member
+from masklab.archive import Member, directory, files, member, places
 from masklab.errors import ArchiveError
 from masklab.progress import Listener
 from masklab.study import Study
 from masklab.training import device as devices
 from masklab.training import plan as plans
 from masklab.training import record as records
+from masklab.training import watch
 
 
 @dataclass
@@ -56,7 +54,7 @@ class Options:
     checkpoint_s: float = 60.0
 
 
-def train(study: Study, out: Path, options: Options, listener: Listener) -> Outcome:
+def train(study: Study, out: files.Location, options: Options, listener: Listener) -> Outcome:
     """Train the members of a study that its directory does not hold yet.
 
     Args:
@@ -74,7 +72,7 @@ def train(study: Study, out: Path, options: Options, listener: Listener) -> Outc
     plans.Wishes(None, options.engine, options.precision).check()
     data = datasets.load(study.data.name, study.data.path, study.data.download)
     record = records.resolve(study, data)
-    wanted = None if device == "auto" and (out / directory.PLAN).exists() else devices.resolve(device)
+    wanted = None if device == "auto" and files.exists(out / directory.PLAN) else devices.resolve(device)
     wishes = plans.Wishes(wanted, options.engine, options.precision)
     _refuse_foreign(out)
     with files.locked(out) as alone:  # another process may be growing the same study
@@ -83,20 +81,22 @@ def train(study: Study, out: Path, options: Options, listener: Listener) -> Outc
             devices.resolve(work.plan["device"])  # a plan made for a GPU needs one
             known = work.record["warnings"]
             known += [caution for caution in plans.cautions(work.plan) if caution not in known]
-        _tidy(out, _finished(out, work.plan), "checkpoint", "progress")
+        _tidy(out, _finished(work.stock, work.plan), "checkpoint", "progress")
         for note in work.record["warnings"]:
             listener.note(f"{note['where']}: {note['text']}")
         if work.unchanged:
             return work.outcome
         if not alone:
             listener.note(f"{out} cannot be locked: do not train into it from two processes at once")
-        work.record["provenance"] = records.provenance(["masklab", *sys.argv[1:]], work.stored)
+        command = ["masklab", *map(places.without_secrets, sys.argv[1:])]
+        work.record["provenance"] = records.provenance(command, work.stored)
         files.write_json(out / directory.STUDY, work.record)
         files.write_json(out / directory.PLAN, work.plan)
     files.sweep_temporaries(out)
     if work.pending:
         _tidy(out, work.pending, "progress")  # what a killed run left would look like progress
         asked = options.jobs or (1 if work.plan["device"] == "cuda" else parallel.cores())
+        asked = files.workers(out, asked)
         workers = plans.fitting_workers(work.record, work.plan, asked)
         if workers < asked:
             listener.note(f"{workers} worker processes instead of {asked}: the memory holds no more cohorts")
@@ -136,7 +136,7 @@ def _rounds(work: "_Work") -> list[list[dict[str, Any]]]:
     return [cohorts for cohorts in rounds if cohorts]
 
 
-def _note_time(out: Path, seconds: float) -> None:
+def _note_time(out: files.Location, seconds: float) -> None:
     with files.locked(out):
         stored = files.read_json(out / directory.STUDY)
         wall = stored["provenance"]["wall_s"]
@@ -151,6 +151,7 @@ class _Work:
     stored: dict[str, Any] | None
     record: dict[str, Any]
     plan: dict[str, Any]
+    stock: directory.Stock
     outcome: Outcome
     pending: list[dict[str, Any]]
 
@@ -164,55 +165,56 @@ class _Work:
 
 def _survey(
     study: Study,
-    out: Path,
+    out: files.Location,
     record: dict[str, Any],
     wishes: plans.Wishes,
     retry_failed: bool,
     measure: plans.Measure,
 ) -> _Work:
-    stored = directory.read_study(out) if (out / directory.STUDY).exists() else None
+    stored = directory.read_study(out) if files.exists(out / directory.STUDY) else None
     merged = record if stored is None else records.grow(stored, record)
-    outcome = _take_stock(study, out, merged, retry_failed)
+    stock = directory.Stock(out)
+    outcome = _take_stock(study, out, stock, merged, retry_failed)
     plan = plans.read_or_make(out, merged, wishes, measure)
-    return _Work(stored, merged, plan, outcome, _pending(study, out, plan, outcome))
+    return _Work(stored, merged, plan, stock, outcome, _pending(study, stock, plan, outcome))
 
 
-def _finished(out: Path, plan: dict[str, Any]) -> list[dict[str, Any]]:
+def _finished(stock: directory.Stock, plan: dict[str, Any]) -> list[dict[str, Any]]:
     """Cohorts of a plan whose members are all stored, or known to fail."""
-    places = (directory.member_path, directory.failure_path)
     return [
         cohort
         for cohort in plan["cohorts"]
         if all(
-            any(place(out, cohort["population"], index).exists() for place in places)
+            stock.member(cohort["population"], index) or stock.failure(cohort["population"], index)
             for index in cohort["indices"]
         )
     ]
 
 
-def _tidy(out: Path, cohorts: list[dict[str, Any]], *kinds: str) -> None:
+def _tidy(out: files.Location, cohorts: list[dict[str, Any]], *kinds: str) -> None:
     """Remove files that cohorts left; another process may still be using the folder."""
     folder = out / directory.CHECKPOINTS
-    for cohort in cohorts:
-        for kind in kinds:
-            (folder / f"{cohort['id']}.{kind}").unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
-        folder.rmdir()
+    left = files.listing(folder)
+    for name in (f"{cohort['id']}.{kind}" for cohort in cohorts for kind in kinds):
+        if name in left:
+            files.remove(folder / name)
+    files.remove_empty(folder)
 
 
-def _refuse_foreign(out: Path) -> None:
+def _refuse_foreign(out: files.Location) -> None:
     for folder in (out, out / directory.MEMBERS):
-        if folder.exists() and not folder.is_dir():
-            raise ArchiveError(f"{folder} is not a directory")
+        files.refuse_file(folder)
     for needed in (directory.STUDY, directory.PLAN):
-        if (out / directory.MEMBERS).exists() and not (out / needed).exists():
+        if not files.exists(out / needed) and files.exists(out / directory.MEMBERS):
             raise ArchiveError(
                 f"{out} holds members but no {needed}, without which new members would not match them; "
                 "put it back, or give another --out"
             )
 
 
-def _take_stock(study: Study, out: Path, record: dict[str, Any], retry_failed: bool) -> Outcome:
+def _take_stock(
+    study: Study, out: files.Location, stock: directory.Stock, record: dict[str, Any], retry_failed: bool
+) -> Outcome:
     """Check the headers of stored members and list failures.
 
     Raises:
@@ -222,8 +224,8 @@ def _take_stock(study: Study, out: Path, record: dict[str, Any], retry_failed: b
     digests = {population["name"]: population["digest"] for population in record["populations"]}
     for population in study.population:
         for index in range(population.members):
-            path = directory.member_path(out, population.name, index)
-            if path.exists():
+            if stock.member(population.name, index):
+                path = directory.member_path(out, population.name, index)
                 try:
                     facts = Member(path).facts
                 except ArchiveError as error:
@@ -233,12 +235,14 @@ def _take_stock(study: Study, out: Path, record: dict[str, Any], retry_failed: b
                         f"{path} was trained under another recipe; remove it to train it again"
                     )
                 outcome.present += 1
-            elif not retry_failed and directory.failure_path(out, population.name, index).exists():
+            elif not retry_failed and stock.failure(population.name, index):
                 outcome.failed.append(member.member_id(population.name, index))
     return outcome
 
 
-def _pending(study: Study, out: Path, plan: dict[str, Any], outcome: Outcome) -> list[dict[str, Any]]:
+def _pending(
+    study: Study, stock: directory.Stock, plan: dict[str, Any], outcome: Outcome
+) -> list[dict[str, Any]]:
     """Cohorts of this study's populations with a member that is neither stored nor known to fail."""
     failed = set(outcome.failed)
     asked = {population.name: population.members for population in study.population}
@@ -247,55 +251,29 @@ def _pending(study: Study, out: Path, plan: dict[str, Any], outcome: Outcome) ->
         for cohort in plan["cohorts"]
         if any(
             index < asked.get(cohort["population"], 0)
-            and not directory.member_path(out, cohort["population"], index).exists()
+            and not stock.member(cohort["population"], index)
             and member.member_id(cohort["population"], index) not in failed
             for index in cohort["indices"]
         )
     ]
 
 
-_Task = tuple[Path, dict[str, Any], datasets.Data, bool, float]
+_Task = tuple[files.Location, dict[str, Any], datasets.Data, bool, float]
 """Directory, cohort, data set, whether failed members are tried again, seconds between checkpoints."""
 
 
 def _run(tasks: list[_Task], jobs: int, epochs: int, listener: Listener) -> Iterator[dict[str, Any]]:
-    out = tasks[0][0]
     units = {cohort["id"]: epochs * len(cohort["indices"]) for _, cohort, *_ in tasks}
     listener.begin(progress.members("train", sum(units.values()) // epochs), sum(units.values()))
-    finished: set[str] = set()
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.5):
-            listener.advance(int(sum(_share(out, name, finished) * units[name] for name in units)))
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
+    with watch.watching(tasks[0][0], units, listener) as finished:
         for summary in parallel.run(_task, tasks, jobs):
-            finished.add(summary["cohort"])
+            finished(summary["cohort"])
             yield summary
-        done.set()
-        watcher.join()
-        listener.advance(sum(units.values()))
-    finally:
-        done.set()
-        listener.end()
 
 
 def _task(
-    out: Path, cohort: dict[str, Any], data: datasets.Data, retry_failed: bool, checkpoint_s: float
+    out: files.Location, cohort: dict[str, Any], data: datasets.Data, retry_failed: bool, checkpoint_s: float
 ) -> dict[str, Any]:
     from masklab.training import task  # torch is imported by whoever computes, not by whoever waits
 
     return task.run(out, cohort, data, retry_failed, checkpoint_s)
-
-
-def _share(out: Path, cohort_id: str, finished: set[str]) -> float:
-    """Fraction of a cohort that is done, from the small file that its worker writes."""
-    if cohort_id in finished:
-        return 1.0
-    with contextlib.suppress(OSError, ValueError, ZeroDivisionError):
-        done, _, total = (out / directory.CHECKPOINTS / f"{cohort_id}.progress").read_text().partition("/")
-        return int(done) / int(total)
-    return 0.0

@@ -1,8 +1,8 @@
 """One cohort as a task: reads the study's directory, trains, writes the members that are missing."""
 
+import contextlib
 from collections.abc import Sequence
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ from masklab.training import state as states
 
 
 def run(
-    out: Path, cohort: dict[str, Any], data: datasets.Data, retry_failed: bool, checkpoint_s: float
+    out: files.Location, cohort: dict[str, Any], data: datasets.Data, retry_failed: bool, checkpoint_s: float
 ) -> dict[str, Any]:
     """Train a cohort of a directory's plan and write its missing members.
 
@@ -43,20 +43,24 @@ def run(
     """
     record, plan = files.read_json(out / directory.STUDY), files.read_json(out / directory.PLAN)
     population = next(p for p in record["populations"] if p["name"] == cohort["population"])
+    stock, name = directory.Stock(out), cohort["population"]
     missing = [
         index
         for index in cohort["indices"]
-        if not _path(out, cohort, index).exists()
-        and (retry_failed or not directory.failure_path(out, cohort["population"], index).exists())
+        if not stock.member(name, index) and (retry_failed or not stock.failure(name, index))
     ]
     if not missing:
         return {"cohort": cohort["id"], "written": [], "failed": []}
     with devices.prepared(plan["device"], plan["threads"]):
-        return _train_missing(out, record, plan, population, cohort, missing, data, checkpoint_s)
+        summary = _train_missing(out, record, plan, population, cohort, missing, data, checkpoint_s)
+    for index in missing:
+        if stock.failure(name, index) and member.member_id(name, index) in summary["written"]:
+            files.remove(directory.failure_path(out, name, index))
+    return summary
 
 
 def _train_missing(
-    out: Path,
+    out: files.Location,
     record: dict[str, Any],
     plan: dict[str, Any],
     population: dict[str, Any],
@@ -89,22 +93,22 @@ def _train_missing(
             continue
         facts = content.facts(record, plan, population, cohort, trainer, index)
         stored = content.of_member(record, trainer, facts, masks, position)
-        member.write(_path(out, cohort, index), stored)
-        directory.failure_path(out, population["name"], index).unlink(missing_ok=True)
+        member.write(directory.member_path(out, population["name"], index), stored)
         summary["written"].append(name)
     trainer.checkpoint.remove()
-    progress.unlink(missing_ok=True)
+    with contextlib.suppress(ArchiveError):  # it is for show only
+        files.remove(progress)
     return summary
 
 
-def _fail(out: Path, population: dict[str, Any], index: int, cause: str, step: int = 0) -> None:
+def _fail(out: files.Location, population: dict[str, Any], index: int, cause: str, step: int = 0) -> None:
     path = directory.failure_path(out, population["name"], index)
     record = {"population": population["name"], "index": index, "pruner": population["pruner"]}
     files.write_json(path, {**record, "cause": cause, "step": step})
 
 
 def _sources(
-    out: Path, population: dict[str, Any], cohort: dict[str, Any]
+    out: files.Location, population: dict[str, Any], cohort: dict[str, Any]
 ) -> tuple[list[Member], dict[int, str]]:
     """The members that a control is made from; index → cause where one is not there."""
     of: str | None = population["options"].get("of")
@@ -120,7 +124,7 @@ def _sources(
 
 
 def _checkpoint(
-    out: Path,
+    out: files.Location,
     record: dict[str, Any],
     plan: dict[str, Any],
     population: dict[str, Any],
@@ -146,10 +150,6 @@ def _train(trainer: cohorts.Trainer, cohort: dict[str, Any], progress: cohorts.P
             f"the GPU ran out of memory on {len(cohort['indices'])} members of {cohort['id']}; give a "
             "smaller training.batch_size, or --device cpu, and another --out"
         ) from error
-
-
-def _path(out: Path, cohort: dict[str, Any], index: int) -> Path:
-    return directory.member_path(out, cohort["population"], index)
 
 
 def make_trainer(

@@ -1,0 +1,178 @@
+"""Files on this machine, or on whatever is mounted into its file system."""
+
+import contextlib
+import errno
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from masklab.errors import ArchiveError
+
+TEMPORARY = ".masklab-"
+"""How the name of a file that is being written begins; it ends in `.tmp`."""
+
+_LOCKLESS = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that is being read.
+
+    Attributes:
+        measure: Function to its size in bytes.
+        read: Function from (offset, length) to bytes, fewer where the file ends.
+    """
+
+    measure: Callable[[], int]
+    read: Callable[[int, int], bytes]
+
+    @property
+    def size(self) -> int:
+        """Size of the file in bytes; on a remote place every look at it is a request."""
+        return self.measure()
+
+
+@contextlib.contextmanager
+def refusals(verb: str, path: Path) -> Iterator[None]:
+    """Tell a refusal of the system as one line; a missing file is another matter."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ArchiveError(f"cannot {verb} {path}: {error.strerror or error}") from error
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write to a temporary name in the same folder, flush, sync, then rename over `path`."""
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=TEMPORARY, suffix=".tmp", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(file.fileno(), 0o666 & ~_umask())
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise ArchiveError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        if temporary:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    current = os.umask(0o022)
+    os.umask(current)
+    return current
+
+
+def write_hint(path: Path, data: bytes) -> None:
+    """Write without caring whether it works."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[Source]:
+    """Open a file; its size stays that of the opened file should another replace it."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            handle = file.fileno()
+            yield Source(
+                lambda: os.fstat(handle).st_size, lambda offset, length: _read(handle, offset, length)
+            )
+    except FileNotFoundError as error:
+        raise ArchiveError(f"{path} does not exist") from error
+    except OSError as error:
+        raise ArchiveError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _read(handle: int, offset: int, length: int) -> bytes:
+    """Bytes of an open file, fewer where it ends; one call of the system reads at most 2 GiB."""
+    parts, wanted = [], length
+    while wanted:
+        part = os.pread(handle, min(wanted, 2**30), offset + length - wanted)
+        if not part:
+            break
+        parts.append(part)
+        wanted -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def read(path: Path) -> bytes:
+    """A whole file."""
+    try:
+        with refusals("read", path):
+            return path.read_bytes()
+    except FileNotFoundError as error:
+        raise ArchiveError(f"{path} does not exist") from error
+
+
+def listing(folder: Path) -> dict[str, str]:
+    """Names and signatures of a folder's files."""
+    found = {}
+    try:
+        with refusals("list", folder), os.scandir(folder) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):  # removed since, or a link to nothing
+                    status = entry.stat()
+                    if not entry.is_dir():
+                        found[entry.name] = f"{status.st_size}-{status.st_mtime_ns}-{status.st_ino}"
+    except FileNotFoundError:
+        return {}
+    return found
+
+
+def exists(path: Path) -> bool:
+    """Whether anything is there."""
+    with refusals("look for", path):
+        return path.exists()
+
+
+def remove(path: Path) -> None:
+    """Delete a file, if there is one."""
+    with refusals("remove", path):
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[bool]:
+    """Hold a folder's lock, waiting for whoever has it; the folder is made where it is missing."""
+    import filelock
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArchiveError(f"cannot make {folder}: {error.strerror or error}") from error
+    lock = filelock.FileLock(folder / ".lock")
+    held = True
+    try:
+        lock.acquire()
+    except NotImplementedError:
+        held = False
+    except OSError as error:
+        if error.errno not in _LOCKLESS:
+            raise ArchiveError(f"cannot lock {folder}: {error.strerror or error}") from error
+        held = False
+    try:
+        yield held
+    finally:
+        lock.release()
+
+
+def sweep_temporaries(folder: Path, older_than_s: float) -> int:
+    """Remove old temporaries, sub-folders included; how many there were."""
+    removed = 0
+    for stray in folder.rglob(f"{TEMPORARY}*.tmp"):
+        with contextlib.suppress(OSError):
+            if time.time() - stray.stat().st_mtime > older_than_s:
+                stray.unlink()
+                removed += 1
+    return removed

@@ -1,0 +1,160 @@
+"""Files at URLs, through fsspec.
+
+Nothing is answered from listings that fsspec remembers: another process may have written since.
+"""
+
+import contextlib
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from masklab.archive import local, places
+from masklab.errors import ArchiveError
+
+if TYPE_CHECKING:
+    from upath import UPath
+
+_OBJECT_STORES = frozenset(
+    {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oci", "oss", "tos", "tosfs", "memory"}
+)
+"""Protocols that write a file whole or not at all, know no folders, and cannot rename."""
+
+_SIGNATURE = (
+    *("size", "ETag", "etag", "md5Hash", "content_md5", "checksum", "generation", "version", "VersionId"),
+    *("mtime", "modify", "modified", "updated", "LastModified", "last_modified", "created", "ino"),
+)
+"""What backends say of a file that changes when it is replaced."""
+
+
+@contextlib.contextmanager
+def _system(verb: str, place: "UPath") -> Iterator[Any]:
+    """The file system of a place; what goes wrong there is one line, a missing file but another matter."""
+    try:
+        system = place.fs
+        system.invalidate_cache()
+        yield system
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # every backend has exceptions of its own, without a common class
+        raise ArchiveError(f"cannot {verb} {place}: {_line(error)}") from error
+
+
+def _line(error: Exception) -> str:
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return places.without_secrets(" ".join(str(text).split()))
+
+
+def write_atomic(place: "UPath", data: bytes) -> None:
+    """One upload where that is atomic; elsewhere a temporary name that is then moved."""
+    try:
+        with _system("write", place) as system:
+            if place.protocol in _OBJECT_STORES:
+                system.pipe_file(place.path, data)
+            else:
+                _write_and_move(system, place, data)
+    except FileNotFoundError as error:
+        raise ArchiveError(f"cannot write {place}: {_line(error)}") from error
+
+
+def _write_and_move(system: Any, place: "UPath", data: bytes) -> None:
+    temporary = (place.parent / f"{local.TEMPORARY}{secrets.token_hex(8)}.tmp").path
+    system.makedirs(place.parent.path, exist_ok=True)
+    try:
+        system.pipe_file(temporary, data)
+        system.mv(temporary, place.path)
+    except BaseException:
+        with contextlib.suppress(Exception):  # the failure that is under way is the one to tell
+            system.rm_file(temporary)
+        raise
+
+
+def write_hint(place: "UPath", data: bytes) -> None:
+    """Write without caring whether it works."""
+    with contextlib.suppress(ArchiveError):
+        write_atomic(place, data)
+
+
+@contextlib.contextmanager
+def reading(place: "UPath") -> Iterator[local.Source]:
+    """Parts of a file, one request each, never more than is asked for."""
+    yield local.Source(lambda: _size(place), lambda offset, length: _part(place, offset, length))
+
+
+def _size(place: "UPath") -> int:
+    with _reading(place) as system:
+        return int(system.info(place.path)["size"])
+
+
+def _part(place: "UPath", offset: int, length: int) -> bytes:
+    if length <= 0:
+        return b""
+    with _reading(place) as system:
+        return bytes(system.cat_file(place.path, start=offset, end=offset + length))
+
+
+def read(place: "UPath") -> bytes:
+    """A whole file."""
+    with _reading(place) as system:
+        return bytes(system.cat_file(place.path))
+
+
+@contextlib.contextmanager
+def _reading(place: "UPath") -> Iterator[Any]:
+    try:
+        with _system("read", place) as system:
+            yield system
+    except FileNotFoundError as error:
+        raise ArchiveError(f"{place} does not exist") from error
+
+
+def listing(folder: "UPath") -> dict[str, str]:
+    """Names and signatures of a folder's files, from one listing."""
+    own = folder.path.rstrip("/")
+    try:
+        with _system("list", folder) as system:
+            entries = system.ls(folder.path, detail=True)
+    except FileNotFoundError:
+        return {}
+    names = [str(entry["name"]).rstrip("/") for entry in entries]
+    return {
+        name.rpartition("/")[2]: _signature(entry)
+        for name, entry in zip(names, entries, strict=True)
+        if entry.get("type") != "directory" and name != own  # stores keep a folder as an empty file
+    }
+
+
+def _signature(entry: Mapping[str, Any]) -> str:
+    return "-".join(f"{entry[key]}" for key in _SIGNATURE if entry.get(key) is not None)
+
+
+def exists(place: "UPath") -> bool:
+    """Whether anything is there; fsspec's own `exists` says no to every failure."""
+    try:
+        with _system("look for", place) as system:
+            system.info(place.path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def remove(place: "UPath") -> None:
+    """Delete a file, if there is one."""
+    with contextlib.suppress(FileNotFoundError), _system("remove", place) as system:
+        system.rm_file(place.path)
+
+
+def sweep_temporaries(folder: "UPath", older_than_s: float) -> int:
+    """Remove old temporaries, sub-folders included; how many there were."""
+    if folder.protocol in _OBJECT_STORES:
+        return 0
+    removed = 0
+    with contextlib.suppress(FileNotFoundError), _system("tidy", folder) as system:
+        for path in system.find(folder.path):
+            name = path.rpartition("/")[2]
+            if not name.startswith(local.TEMPORARY) or not name.endswith(".tmp"):
+                continue
+            if time.time() - system.modified(path).timestamp() > older_than_s:
+                system.rm_file(path)
+                removed += 1
+    return removed
