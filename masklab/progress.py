@@ -40,6 +40,16 @@ class Silent:
         """Ignored."""
 
 
+def plural(number: int, what: str) -> str:
+    """So many of something.
+
+    Examples:
+        >>> plural(1, "problem"), plural(12, "problem")
+        ('1 problem', '12 problems')
+    """
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def members(verb: str, number: int) -> str:
     """What is done with so many members.
 
@@ -47,7 +57,7 @@ def members(verb: str, number: int) -> str:
         >>> members("train", 1), members("train", 12)
         ('train 1 member', 'train 12 members')
     """
-    return f"{verb} {number} member{'' if number == 1 else 's'}"
+    return f"{verb} {plural(number, 'member')}"
 
 
 def duration(seconds: float) -> str:

@@ -15,6 +15,7 @@ from masklab.training import run as training
 
 if TYPE_CHECKING:
     from masklab.training import reproduce as reproduction
+    from masklab.training import verify as verification
 
 
 def default_directory(study: Study) -> Path:
@@ -48,6 +49,15 @@ def reproduce(
     from masklab.training import reproduce as reproduction
 
     return reproduction.reproduce(out, member, listener or Silent())
+
+
+def verify(
+    out: files.Location, *, sample: int = 8, jobs: int = 0, listener: Listener | None = None
+) -> "verification.Report":
+    """Check every file of a directory and a sample of its members (see `masklab.training.verify.verify`)."""
+    from masklab.training import verify as verification
+
+    return verification.verify(out, sample, jobs, listener or Silent())
 
 
 def show(out: files.Location) -> dict[str, Any]:

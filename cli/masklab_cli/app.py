@@ -196,6 +196,28 @@ def reproduce(
     raise typer.Exit(0 if verdict.identical else 1)
 
 
+@app.command()
+def verify(
+    directory: Directory,
+    sample: Annotated[
+        int, typer.Option(help="members to rebuild and compare with their predictions; -1 = all")
+    ] = 8,
+    jobs: Jobs = 0,
+) -> None:
+    """Check every file of a directory, rebuild a sample of members, list what is wrong."""
+    from masklab import stages
+    from masklab_cli import progress
+
+    listener = progress.listener()
+    found = stages.verify(_location(directory), sample=sample, jobs=jobs, listener=listener)
+    for note in found.notes:
+        listener.note(note)
+    for problem in found.problems:
+        typer.echo(problem)
+    typer.echo(found.text())
+    raise typer.Exit(1 if found.problems else 0)
+
+
 def _options(
     jobs: int, device: str, engine: str, precision: str | None, checkpoint: float, retry_failed: bool
 ) -> dict[str, Any]:

@@ -32,11 +32,15 @@ DTYPES: dict[str, np.dtype[Any]] = {
 HEADER_LIMIT = 16 * 2**20
 """Bytes that a header may have; a larger one is refused before it is read."""
 
+AXES_LIMIT, TENSOR_LIMIT = 32, 2**29
+"""Axes and bytes that a tensor may have; 2²⁹ bytes are 2²⁷ float32 values."""
+
 FORMATS = (1, 2)
 """Format versions that are read; the last one is written."""
 
 _VERSION = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}")
 
+_SPACED = re.compile(r'"\s+:')  # a name that `":` does not find; no text of masklab's has one
 
 _HEADER_GUESS = 2**15  # most headers are read with one call
 
@@ -70,17 +74,26 @@ def _storage_order(described: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return sorted(described, key=lambda name: (-DTYPES[described[name]["dtype"]].itemsize, name))
 
 
-def _byte_count(entry: Mapping[str, Any]) -> int:
-    shape = entry["shape"]
+def _byte_count(name: str, entry: Mapping[str, Any]) -> int:
+    shape, width = entry["shape"], DTYPES[entry["dtype"]].itemsize
     if type(shape) is not list or any(type(length) is not int or length < 0 for length in shape):
-        raise ValueError(f"shape {shape!r}")
-    return math.prod(shape) * DTYPES[entry["dtype"]].itemsize
+        raise ValueError(f"shape {shape!r:.40}")
+    if (
+        len(shape) > AXES_LIMIT
+        or max(shape, default=0) > TENSOR_LIMIT  # a product of longer numbers would take long
+        or math.prod(length or 1 for length in shape) * width > TENSOR_LIMIT
+    ):
+        raise ArchiveError(
+            f"tensor {name!r:.80} of shape {shape!r:.80}; a tensor has at most {AXES_LIMIT} axes and "
+            f"{TENSOR_LIMIT} bytes"
+        )
+    return math.prod(shape) * width
 
 
 def _spans(described: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[int, int]]:
     spans, end = {}, 0
     for name in _storage_order(described):
-        begin, end = end, end + _byte_count(described[name])
+        begin, end = end, end + _byte_count(name, described[name])
         spans[name] = (begin, end)
     return spans
 
@@ -89,9 +102,12 @@ def header_bytes(document: Mapping[str, Any]) -> bytes:
     """The one header that belongs to a document (whose `tensors` describe the data).
 
     Raises:
-        ArchiveError: It is larger than `HEADER_LIMIT`.
+        ArchiveError: It is larger than `HEADER_LIMIT`, or JSON cannot say what the document holds.
     """
-    data = _header(files.canonical_json(document), document)
+    try:
+        data = _header(files.canonical_json(document), document)
+    except (ValueError, TypeError) as error:
+        raise ArchiveError(f"description that no member file can hold: {error}") from error
     if len(data) > HEADER_LIMIT:
         raise ArchiveError(
             f"description of {len(data)} bytes; a member file takes {HEADER_LIMIT} (fewer snapshots?)"
@@ -152,7 +168,7 @@ class Reader:
         entry, (begin, end) = self.document["tensors"][name], self._spans[name]
         with files.reading(self.path) as source:
             data = source.read(self._start + begin, end - begin)
-        if digest(data) != entry["checksum"]:
+        if digest(data) != entry.get("checksum"):
             raise ArchiveError(f"{self.path}: tensor {name!r} is damaged (its checksum differs)")
         return np.frombuffer(data, dtype=DTYPES[entry["dtype"]]).reshape(entry["shape"])
 
@@ -166,7 +182,11 @@ class Reader:
         Raises:
             ArchiveError: A tensor is damaged, or the document is written in another way than masklab's.
         """
-        if files.canonical_json(self.document) != self._text:
+        try:
+            canonical = files.canonical_json(self.document) == self._text
+        except (ValueError, RecursionError):  # a number beyond float64, or nested too deeply
+            canonical = False
+        if not canonical:
             raise ArchiveError(f"{self.path}: its description is not in canonical form")
         for name in self._spans:
             self.tensor(name)
@@ -189,16 +209,17 @@ def _read_header(source: files.Source) -> bytes:
 def _checked_document(head: bytes) -> tuple[dict[str, Any], str]:
     """Document of a header, and its text."""
     try:
-        metadata = json.loads(head[8:])["__metadata__"]
-        text = metadata["masklab"]
-        document = json.loads(text, object_pairs_hook=_unique)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        text = _parsed(head[8:])["__metadata__"]["masklab"]
+        document = _parsed(text)
+        if text.count('":') != _names(document) or _SPACED.search(text):  # a name may stand twice
+            json.loads(text, object_pairs_hook=_unique)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ArchiveError(
             "not a masklab member file (no readable masklab document in its header)"
         ) from error
-    if not isinstance(document, dict) or "format" not in document:
+    if not isinstance(document, dict) or type(document.get("format")) is not int:
         raise ArchiveError("not a masklab member file (its document names no format)")
-    if type(document["format"]) is not int or document["format"] not in FORMATS:
+    if document["format"] not in FORMATS:
         raise ArchiveError(_unknown_format(document))
     try:
         same = _header(text, document) == head
@@ -207,6 +228,22 @@ def _checked_document(head: bytes) -> tuple[dict[str, Any], str]:
     if not same:
         raise ArchiveError("damaged header (it is not the one that belongs to its document)")
     return document, text
+
+
+def _parsed(text: str | bytes) -> Any:
+    """JSON, three times as fast as the standard library; of a name that stands twice the last value."""
+    from pydantic_core import from_json
+
+    return from_json(text, allow_inf_nan=False)
+
+
+def _names(node: Any) -> int:
+    """Number of names in all objects of a document."""
+    if isinstance(node, dict):
+        return len(node) + sum(map(_names, node.values()))
+    if isinstance(node, list) and node and isinstance(node[0], dict | list):
+        return sum(map(_names, node))
+    return 0
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -220,7 +257,7 @@ def _unknown_format(document: Mapping[str, Any]) -> str:
     """What to install for a format that is not known here, as far as the file says it."""
     known = f"this masklab reads formats {', '.join(map(str, FORMATS))}"
     reader = document.get("reader")
-    if type(document["format"]) is int and isinstance(reader, str) and _VERSION.fullmatch(reader):
+    if isinstance(reader, str) and _VERSION.fullmatch(reader):
         return (
             f"format {document['format']} needs masklab {reader} or newer (pip install 'masklab>={reader}'); "
             f"{known}"

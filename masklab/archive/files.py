@@ -45,7 +45,7 @@ def is_remote(place: Location) -> bool:
 
 def workers(place: Location, asked: int) -> int:
     """Worker processes that may use a place: those asked for, but one where no other process sees it."""
-    return 1 if is_remote(place) and place.protocol == "memory" else asked
+    return 1 if not isinstance(place, Path) and place.protocol == "memory" else asked
 
 
 def write_atomic(path: Location, data: bytes) -> None:
@@ -147,18 +147,39 @@ def locked(folder: Location) -> Iterator[bool]:
         ArchiveError: The folder cannot be made, or the lock fails otherwise.
     """
     if isinstance(folder, Path):
-        with local.locked(folder) as held:
-            yield held
+        with local.locked(folder / ".lock", wait=True) as hold:
+            yield hold is local.Hold.MINE
     else:
         yield False
 
 
+@contextlib.contextmanager
+def claimed(path: Location, *, wait: bool) -> Iterator[bool]:
+    """Claim a piece of work for this process, by a lock that ends with the process however it ends.
+
+    Yields False when another process of this machine has it and nobody waits; True when it is claimed, and
+    where nothing can be locked: work may be done twice there, the last writer wins with identical bytes.
+
+    Args:
+        path: The lock's file.
+        wait: Whether to wait for whoever has it.
+
+    Raises:
+        ArchiveError: The folder cannot be made, or the lock fails otherwise.
+    """
+    if isinstance(path, Path):
+        with local.locked(path, wait) as hold:
+            yield hold is not local.Hold.OTHERS
+    else:
+        yield True
+
+
 def sweep_temporaries(folder: Location, older_than_s: float = 3600.0) -> int:
-    """Remove temporaries that a killed process left; recent ones may belong to a live process.
+    """Remove temporaries that a killed process left: at once where the process was of this machine.
 
     Args:
         folder: Where to look, sub-folders included.
-        older_than_s: Age in seconds from which a temporary counts as left behind.
+        older_than_s: Age in seconds from which a temporary of another machine counts as left behind.
 
     Returns:
         How many were removed.

@@ -1,18 +1,29 @@
 """Files on this machine, or on whatever is mounted into its file system."""
 
 import contextlib
+import enum
 import errno
+import hashlib
 import os
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from masklab.errors import ArchiveError
 
+if TYPE_CHECKING:
+    import filelock
+
 TEMPORARY = ".masklab-"
 """How the name of a file that is being written begins; it ends in `.tmp`."""
+
+_TRIES = 100
+"""How often a lock is tried whose folder another process removes."""
 
 _LOCKLESS = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
@@ -31,7 +42,7 @@ class Source:
 
     @property
     def size(self) -> int:
-        """Size of the file in bytes; on a remote place every look at it is a request."""
+        """Size of the file in bytes."""
         return self.measure()
 
 
@@ -51,19 +62,44 @@ def write_atomic(path: Path, data: bytes) -> None:
     temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=TEMPORARY, suffix=".tmp", dir=path.parent)
+        prefix = f"{TEMPORARY}{_machine()}-{os.getpid()}-"
+        handle, temporary = tempfile.mkstemp(prefix=prefix, suffix=".tmp", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
             os.fchmod(file.fileno(), 0o666 & ~_umask())
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)
+        _sync_folder(path.parent)
     except OSError as error:
         raise ArchiveError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         if temporary:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink(missing_ok=True)
+
+
+@cache
+def _machine() -> str:
+    """Eight characters that are equal for processes that see each other's numbers."""
+    told = [socket.gethostname()]
+    for read in (
+        lambda: Path("/proc/sys/kernel/random/boot_id").read_text(),
+        lambda: str(Path("/proc/self/ns/pid").readlink()),
+    ):
+        with contextlib.suppress(OSError):
+            told.append(read())
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:8]
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name last through a loss of power, where the system can."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _umask() -> int:
@@ -142,37 +178,71 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+class Hold(enum.Enum):
+    """What became of asking for a lock."""
+
+    MINE = "mine"
+    OTHERS = "others"
+    IMPOSSIBLE = "impossible"
+
+
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[bool]:
-    """Hold a folder's lock, waiting for whoever has it; the folder is made where it is missing."""
+def locked(path: Path, wait: bool) -> Iterator[Hold]:
+    """Hold a lock, which is a file whose folder is made where it is missing."""
     import filelock
 
+    lock = filelock.FileLock(path)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ArchiveError(f"cannot make {folder}: {error.strerror or error}") from error
-    lock = filelock.FileLock(folder / ".lock")
-    held = True
-    try:
-        lock.acquire()
-    except NotImplementedError:
-        held = False
-    except OSError as error:
-        if error.errno not in _LOCKLESS:
-            raise ArchiveError(f"cannot lock {folder}: {error.strerror or error}") from error
-        held = False
-    try:
-        yield held
+        yield _acquire(lock, path, wait)
     finally:
         lock.release()
 
 
+def _acquire(lock: "filelock.BaseFileLock", path: Path, wait: bool) -> Hold:
+    import filelock
+
+    for _ in range(_TRIES):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ArchiveError(f"cannot make {path.parent}: {error.strerror or error}") from error
+        try:
+            lock.acquire(blocking=wait)
+            return Hold.MINE
+        except filelock.Timeout:
+            return Hold.OTHERS
+        except NotImplementedError:
+            return Hold.IMPOSSIBLE
+        except FileNotFoundError:  # another process has just removed the empty folder
+            continue
+        except OSError as error:
+            if error.errno not in _LOCKLESS:
+                raise ArchiveError(f"cannot lock {path}: {error.strerror or error}") from error
+            return Hold.IMPOSSIBLE
+    raise ArchiveError(f"cannot lock {path}: its folder goes away again and again")
+
+
 def sweep_temporaries(folder: Path, older_than_s: float) -> int:
-    """Remove old temporaries, sub-folders included; how many there were."""
+    """Remove temporaries that are old or whose writer is gone, sub-folders included; how many there were."""
     removed = 0
     for stray in folder.rglob(f"{TEMPORARY}*.tmp"):
         with contextlib.suppress(OSError):
-            if time.time() - stray.stat().st_mtime > older_than_s:
+            if _is_orphan(stray.name) or time.time() - stray.stat().st_mtime > older_than_s:
                 stray.unlink()
                 removed += 1
     return removed
+
+
+def _is_orphan(name: str) -> bool:
+    """Whether a temporary was written by a process of this machine that has ended."""
+    machine, _, rest = name.removeprefix(TEMPORARY).partition("-")
+    number = rest.partition("-")[0]
+    if machine != _machine() or not number.isdecimal():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False

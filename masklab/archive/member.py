@@ -32,8 +32,12 @@ def write(path: Path, content: encoding.Content) -> None:
     files.write_atomic(path, encoding.encode(content))
 
 
+DRAW_LIMIT = 2**36
+"""Values that the events of one layer may draw together: what a description can cost is bounded."""
+
+
 def base_weights(
-    recipe: Recipe, layer: Layer, origin: Integer[np.ndarray, " size"], events: int
+    recipe: Recipe, layer: Layer, origin: Integer[np.ndarray, " size"]
 ) -> Float32[np.ndarray, " size"]:
     """Base weights of a layer whose values came from elsewhere, flat.
 
@@ -41,24 +45,25 @@ def base_weights(
         recipe: Where the initial weights and each event's draw come from.
         layer: The layer; its `origin` says what the integers mean.
         origin: Number of the event that drew each value, or 1 + its initial position; 0 = untouched.
-        events: Number of refresh events that the member went through.
 
     Raises:
-        ArchiveError: An origin lies outside the layer or the events, or is of an unknown kind.
+        ArchiveError: An origin lies outside the layer, or of an unknown kind, or the events are too many.
     """
-    if layer.origin not in ("event", "position"):
-        raise ArchiveError(f"unknown origin {layer.origin!r}; known: event, position")
-    limit, what = (events, "event") if layer.origin == "event" else (layer.size, "weight")
-    largest = int(origin.max(initial=0))
-    if largest > limit:
-        raise ArchiveError(f"an origin points at {what} {largest} of {limit}")
     values = recipe.initial(layer)
     if layer.origin == "position":
+        if origin.max(initial=0) > layer.size:
+            raise ArchiveError(f"an origin points at weight {origin.max()} of {layer.size}")
         return values[np.where(origin == 0, np.arange(layer.size), origin.astype(np.int64) - 1)]
-    for event in np.unique(origin[origin > 0]):
-        redrawn = origin == event
-        values[redrawn] = recipe.event(layer, int(event))[redrawn]
-    return values
+    if layer.origin == "event":
+        events = np.unique(origin[origin > 0])
+        if events.size * layer.size > DRAW_LIMIT:
+            number = f"{events.size} events drew {layer.size} weights each"
+            raise ArchiveError(f"{number}; at most {DRAW_LIMIT} in all")
+        for event in events:
+            redrawn = origin == event
+            values[redrawn] = recipe.event(layer, int(event))[redrawn]
+        return values
+    raise ArchiveError(f"unknown origin {layer.origin!r}; known: event, position")
 
 
 class Member:
@@ -73,13 +78,10 @@ class Member:
         self.path = path
         self.facts: dict[str, Any] = self._reader.document
         try:
-            self.layers = description.read_layers(self.facts)
-            self.recipe = description.read_recipe(self.facts["base"])
-            self.id = member_id(self.facts["population"], self.facts["index"])
-            self._snapshots = description.read_snapshots(self.facts, self.layers)
-            description.check_tensors(self.layers, self._snapshots, self.facts["tensors"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ArchiveError(f"{path}: incomplete description ({type(error).__name__}: {error})") from error
+            self.layers, self.recipe, self._snapshots = description.read(self.facts)
+        except ValueError as error:
+            raise ArchiveError(f"{path}: incomplete description ({error})") from error
+        self.id = member_id(self.facts["population"], self.facts["index"])
         self._by_name = {layer.name: layer for layer in self.layers}
 
     def layer(self, name: str) -> Layer:
@@ -212,8 +214,7 @@ class Member:
         if layer.origin is None:
             return self.recipe.initial(layer)
         try:
-            events = len(self.facts.get("events", ()))
-            return base_weights(self.recipe, layer, self._origin(layer), events)
+            return base_weights(self.recipe, layer, self._origin(layer))
         except ArchiveError as error:
             raise ArchiveError(f"{self.path}: layer {layer.name!r}: {error}") from error
 

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -100,14 +99,25 @@ def train(study: Study, out: files.Location, options: Options, listener: Listene
         workers = plans.fitting_workers(work.record, work.plan, asked)
         if workers < asked:
             listener.note(f"{workers} worker processes instead of {asked}: the memory holds no more cohorts")
-        for cohorts in _rounds(work):
-            tasks = [(out, cohort, data, options.retry_failed, options.checkpoint_s) for cohort in cohorts]
-            for summary in _run(tasks, workers, study.training.epochs, listener):
-                work.outcome.written += summary["written"]
-                work.outcome.failed += summary["failed"]
-        _tidy(out, work.pending, "progress")
+        for pending in _rounds(work):
+            tasks = [(out, cohort, data, options.checkpoint_s, False) for cohort in pending]
+            busy = _run(tasks, workers, study.training.epochs, listener, work.outcome)
+            if busy:
+                listener.note(f"waiting: another process is training {progress.plural(len(busy), 'cohort')}")
+                tasks = [(out, cohort, data, options.checkpoint_s, True) for cohort in busy]
+                _run(tasks, workers, study.training.epochs, listener, work.outcome)
+        _count(study, directory.Stock(out), work.outcome)
+        _tidy(out, _finished(directory.Stock(out), {"cohorts": work.pending}), "progress", "lock")
     _note_time(out, time.monotonic() - started)
     return work.outcome
+
+
+def _count(study: Study, stock: directory.Stock, outcome: Outcome) -> None:
+    """Count what is there now, whoever trained it."""
+    asked = [(own.name, index) for own in study.population for index in range(own.members)]
+    outcome.present = sum(stock.member(*own) for own in asked) - len(outcome.written)
+    failed = [own for own in asked if stock.failure(*own) and not stock.member(*own)]
+    outcome.failed = [member.member_id(*own) for own in failed]
 
 
 def _measure(data: datasets.Data, listener: Listener) -> plans.Measure:
@@ -174,8 +184,12 @@ def _survey(
     stored = directory.read_study(out) if files.exists(out / directory.STUDY) else None
     merged = record if stored is None else records.grow(stored, record)
     stock = directory.Stock(out)
-    outcome = _take_stock(study, out, stock, merged, retry_failed)
+    outcome = _take_stock(study, out, stock, merged)
     plan = plans.read_or_make(out, merged, wishes, measure)
+    if retry_failed and outcome.failed:  # forgotten once, however many processes try again
+        for population, _, index in (failed.rpartition("/") for failed in outcome.failed):
+            files.remove(directory.failure_path(out, population, int(index)))
+        stock, outcome.failed = directory.Stock(out), []
     return _Work(stored, merged, plan, stock, outcome, _pending(study, stock, plan, outcome))
 
 
@@ -212,9 +226,7 @@ def _refuse_foreign(out: files.Location) -> None:
             )
 
 
-def _take_stock(
-    study: Study, out: files.Location, stock: directory.Stock, record: dict[str, Any], retry_failed: bool
-) -> Outcome:
+def _take_stock(study: Study, out: files.Location, stock: directory.Stock, record: dict[str, Any]) -> Outcome:
     """Check the headers of stored members and list failures.
 
     Raises:
@@ -235,7 +247,7 @@ def _take_stock(
                         f"{path} was trained under another recipe; remove it to train it again"
                     )
                 outcome.present += 1
-            elif not retry_failed and stock.failure(population.name, index):
+            elif stock.failure(population.name, index):
                 outcome.failed.append(member.member_id(population.name, index))
     return outcome
 
@@ -258,22 +270,30 @@ def _pending(
     ]
 
 
-_Task = tuple[files.Location, dict[str, Any], datasets.Data, bool, float]
-"""Directory, cohort, data set, whether failed members are tried again, seconds between checkpoints."""
+_Task = tuple[files.Location, dict[str, Any], datasets.Data, float, bool]
+"""Directory, cohort, data set, seconds between checkpoints, whether to wait for another process."""
 
 
-def _run(tasks: list[_Task], jobs: int, epochs: int, listener: Listener) -> Iterator[dict[str, Any]]:
+def _run(
+    tasks: list[_Task], jobs: int, epochs: int, listener: Listener, outcome: Outcome
+) -> list[dict[str, Any]]:
+    """Train cohorts, unless others do; those that others do."""
+    busy: set[str] = set()
     units = {cohort["id"]: epochs * len(cohort["indices"]) for _, cohort, *_ in tasks}
     listener.begin(progress.members("train", sum(units.values()) // epochs), sum(units.values()))
     with watch.watching(tasks[0][0], units, listener) as finished:
         for summary in parallel.run(_task, tasks, jobs):
-            finished(summary["cohort"])
-            yield summary
+            if summary["busy"]:
+                busy.add(summary["cohort"])
+            else:
+                finished(summary["cohort"])
+            outcome.written += summary["written"]
+    return [cohort for _, cohort, *_ in tasks if cohort["id"] in busy]
 
 
 def _task(
-    out: files.Location, cohort: dict[str, Any], data: datasets.Data, retry_failed: bool, checkpoint_s: float
+    out: files.Location, cohort: dict[str, Any], data: datasets.Data, checkpoint_s: float, wait: bool
 ) -> dict[str, Any]:
     from masklab.training import task  # torch is imported by whoever computes, not by whoever waits
 
-    return task.run(out, cohort, data, retry_failed, checkpoint_s)
+    return task.run(out, cohort, data, checkpoint_s, wait)

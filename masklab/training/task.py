@@ -20,9 +20,9 @@ from masklab.training import state as states
 
 
 def run(
-    out: files.Location, cohort: dict[str, Any], data: datasets.Data, retry_failed: bool, checkpoint_s: float
+    out: files.Location, cohort: dict[str, Any], data: datasets.Data, checkpoint_s: float, wait: bool
 ) -> dict[str, Any]:
-    """Train a cohort of a directory's plan and write its missing members.
+    """Train a cohort of a directory's plan and write its missing members, unless another process does.
 
     The whole cohort is trained even when only some members are missing: batched arithmetic depends on
     who shares the batch.
@@ -31,32 +31,37 @@ def run(
         out: The study's directory, with `study.json` and `plan.json`.
         cohort: An entry of the plan.
         data: The study's data set.
-        retry_failed: Whether members whose training is known to have failed count as missing.
         checkpoint_s: Least seconds between two checkpoints.
+        wait: Whether to wait for another process that is training this cohort.
 
     Returns:
-        `{"cohort", "written": [ids], "failed": [ids]}`.
+        `{"cohort", "written": [ids], "failed": [ids], "busy"}`; busy: another process is training it.
 
     Raises:
         ArchiveError: A file cannot be written.
         MasklabError: The GPU ran out of memory.
     """
+    with files.claimed(out / directory.CHECKPOINTS / f"{cohort['id']}.lock", wait=wait) as mine:
+        if not mine:
+            return {"cohort": cohort["id"], "written": [], "failed": [], "busy": True}
+        return {**_run(out, cohort, data, checkpoint_s), "busy": False}
+
+
+def _run(
+    out: files.Location, cohort: dict[str, Any], data: datasets.Data, checkpoint_s: float
+) -> dict[str, Any]:
     record, plan = files.read_json(out / directory.STUDY), files.read_json(out / directory.PLAN)
     population = next(p for p in record["populations"] if p["name"] == cohort["population"])
     stock, name = directory.Stock(out), cohort["population"]
     missing = [
         index
         for index in cohort["indices"]
-        if not stock.member(name, index) and (retry_failed or not stock.failure(name, index))
+        if not stock.member(name, index) and not stock.failure(name, index)
     ]
     if not missing:
         return {"cohort": cohort["id"], "written": [], "failed": []}
     with devices.prepared(plan["device"], plan["threads"]):
-        summary = _train_missing(out, record, plan, population, cohort, missing, data, checkpoint_s)
-    for index in missing:
-        if stock.failure(name, index) and member.member_id(name, index) in summary["written"]:
-            files.remove(directory.failure_path(out, name, index))
-    return summary
+        return _train_missing(out, record, plan, population, cohort, missing, data, checkpoint_s)
 
 
 def _train_missing(
