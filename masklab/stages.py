@@ -1,6 +1,7 @@
 """One function per verb: from files to files."""
 
 import statistics
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from masklab import __version__, parallel, progress
 from masklab.archive import Archive, directory, files, study_file
+from masklab.archive import places as urls
 from masklab.errors import ArchiveError, ConfigError, DataError
 from masklab.progress import Listener, Silent
 from masklab.study import Study
 from masklab.training import run as training
 
 if TYPE_CHECKING:
+    from masklab.archive import exchange
     from masklab.training import reproduce as reproduction
     from masklab.training import verify as verification
 
@@ -39,7 +42,59 @@ def train(
         listener: Told how far it is.
         options: Fields of `masklab.training.run.Options`.
     """
+    if files.exists(out / directory.STUDY) and study_file.read_study(out)["recipe_digest"] is None:
+        raise ConfigError(
+            f"{out} holds imported masks and no recipe to train by; give another --out, and import into that"
+        )
     return training.train(study, out, training.Options(**options), listener or Silent())
+
+
+def import_masks(places: Sequence[files.Location], out: files.Location, **options: Any) -> "exchange.Outcome":
+    """Take masks from files of other tools as one population (see `masklab.archive.exchange.store`).
+
+    Args:
+        places: The files; each becomes a member, in this order.
+        out: The study's directory: a new one, or one whose layers are the same.
+        options: Further fields of `masklab.archive.exchange.Request`.
+    """
+    from masklab.archive import exchange
+    from masklab.training import exchange as gates
+    from masklab.training import record
+
+    command = ["masklab", *map(urls.without_secrets, sys.argv[1:])]
+    request = exchange.Request(places, **options)
+    return exchange.store(request, out, gates.gates(), lambda stored: record.provenance(command, stored))
+
+
+def export(
+    out: files.Location,
+    member: str,
+    target: files.Location,
+    *,
+    format: str | None = None,
+    force: bool = False,
+) -> files.Location:
+    """Write one member in a format of other tools.
+
+    Args:
+        out: The study's directory.
+        member: Its id.
+        target: The file.
+        format: A name in `masklab.archive.exchange.exports`; None: what the suffix of `target` means.
+        force: Whether a file that is there is replaced.
+
+    Raises:
+        ArchiveError: There is no such member, it is damaged, or its weights are needed and not known.
+        ConfigError: The format is unknown or does not fit the suffix, or the file is there.
+    """
+    from masklab.archive.exchange import exports
+    from masklab.training import exchange
+
+    chosen = exports.choose(target.name, format)
+    if files.exists(target) and not force:
+        raise ConfigError(f"{target} is there already; --force replaces it")
+    files.write_atomic(target, chosen.encode(exchange.outgoing(Archive(out).member(member))))
+    return target
 
 
 def reproduce(
@@ -48,6 +103,8 @@ def reproduce(
     """Train one stored member again and compare (see `masklab.training.reproduce.reproduce`)."""
     from masklab.training import reproduce as reproduction
 
+    if "imported" in Archive(out).member(member).facts:
+        raise ConfigError(f"{member} was imported: how it was trained is not known, so it cannot be repeated")
     return reproduction.reproduce(out, member, listener or Silent())
 
 
@@ -71,7 +128,7 @@ def show(out: files.Location) -> dict[str, Any]:
     populations = []
     for population in archive.study["populations"]:
         own = [row for row in members if row["population"] == population["name"]]
-        accuracies = [row["accuracy"] for row in own]
+        accuracies = [row["accuracy"] for row in own if row["accuracy"] is not None]
         populations.append(
             {
                 "population": population["name"],
@@ -83,13 +140,16 @@ def show(out: files.Location) -> dict[str, Any]:
                 "accuracy_mean": statistics.fmean(accuracies) if accuracies else None,
                 "accuracy_sd": statistics.stdev(accuracies) if len(accuracies) > 1 else None,
                 "refresh_events": max((row["refresh_events"] for row in own), default=0),
+                "imported": population.get("imported"),
             }
         )
     study = archive.study
     return {
         "study": study["name"],
         "data": study["data"]["name"],
-        "network": f"{study['network']['name']} × {study['network']['width']:g}",
+        "network": None
+        if study["recipe_digest"] is None
+        else f"{study['network']['name']} × {study['network']['width']:g}",
         "populations": populations,
         "members": members,
         "failures": [
@@ -122,7 +182,7 @@ def analyze(out: files.Location, *, jobs: int = 0, listener: Listener | None = N
     files.refuse_file(folder)
     distances = distance_measures.measure(archive)
     hamming = distances.hamming()
-    tasks = [("landscape", out), ("umap", (distances.ids, hamming, archive.study["seeds"]["study"]))]
+    tasks = [("landscape", out), ("umap", (distances.ids, hamming, archive.seed))]
     listener.begin(progress.members("analyze", len(distances.ids)), len(tasks) + 1)
     try:
         running = parallel.run(_analysis_task, tasks, files.workers(out, jobs or parallel.cores()))
@@ -180,8 +240,7 @@ def _current_input(out: files.Location) -> str | None:
 
 def _fingerprint(archive: Archive) -> str:
     """Digest of everything that an analysis reads."""
-    opened = {member: archive.member(member) for member in archive.ids}
-    facts = {member: [own.facts["digest"], own.snapshots] for member, own in opened.items()}
+    facts = {member: [own["digest"], own["snapshots"]] for member, own in archive.summaries.items()}
     study = {key: value for key, value in archive.study.items() if key != "provenance"}
     return study_file.digest([__version__, study, facts, archive.failures])
 

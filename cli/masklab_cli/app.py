@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from masklab.errors import ConfigError, MasklabError
+from masklab_cli import exchange
 
 if TYPE_CHECKING:
     from masklab.archive.files import Location
@@ -283,6 +284,9 @@ def _print_outcome(outcome: "Outcome", directory: "Location") -> None:
     )
     for member in outcome.failed:
         typer.echo(f"failed: {member} (see {directory}/members/{member}.failed.json)", err=True)
+
+
+exchange.register(app)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+_NAMED = 5
+"""Files that are named in a line."""
+
+_WEIGHTS_UNKNOWN = {"none": ["base weights"], "kept": ["base weights where they are pruned"]}
+
 
 def columns(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
     """Aligned columns; those in `right` are flush right.
@@ -67,10 +72,26 @@ def as_text(shown: dict[str, Any]) -> str:
         right=range(1, 7),
     )
     failed = [f"failed: {row['id']}: {row['cause']} (step {row['step']})" for row in shown["failures"]]
-    head = (
-        f"{shown['study']}: {shown['network']} on {shown['data']}, test accuracy of the last epoch in percent"
-    )
-    return "\n\n".join([head, populations, members, *(["\n".join(failed)] if failed else [])])
+    what = "imported masks, network and data unknown"
+    if shown["network"] is not None:
+        what = f"{shown['network']} on {shown['data']}, test accuracy of the last epoch in percent"
+    blocks = ["\n".join(lines) for lines in (failed, _imported(shown["populations"])) if lines]
+    return "\n\n".join([f"{shown['study']}: {what}", populations, members, *blocks])
+
+
+def _imported(populations: Sequence[dict[str, Any]]) -> list[str]:
+    """A line for every population that came from other tools: its source, and what is not known."""
+    lines = []
+    for row in populations:
+        if (source := row["imported"]) is None:
+            continue
+        names = [described["name"] for described in source["files"]]
+        files = ", ".join(names[:_NAMED]) + (
+            f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        )
+        unknown = ", ".join([*source["unknown"], *_WEIGHTS_UNKNOWN.get(source["weights"], [])])
+        lines.append(f"imported: {row['population']}: {source['format']}, {files}; not known: {unknown}")
+    return lines
 
 
 def _percent(fraction: float | None) -> str:

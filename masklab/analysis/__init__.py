@@ -42,7 +42,7 @@ def analyze(
     hamming = distances.hamming()
     embeddings = [embedding.pcoa(distances.ids, hamming)]
     if with_umap:
-        embeddings.append(embedding.umap(distances.ids, hamming, archive.study["seeds"]["study"]))
+        embeddings.append(embedding.umap(distances.ids, hamming, archive.seed))
     found = results.assemble(
         archive, distances, embeddings=embeddings, landscape=landscape, extra_warnings=extra_warnings
     )

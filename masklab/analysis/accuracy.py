@@ -22,7 +22,7 @@ def rows(
     """
     return [
         _row(
-            population["name"],
+            population,
             metric,
             [row for row in members if row["population"] == population["name"]],
             tested,
@@ -32,19 +32,24 @@ def rows(
     ]
 
 
-def _row(name: str, metric: str, members: list[dict[str, Any]], tested: int) -> dict[str, Any]:
+def _row(
+    population: dict[str, Any], metric: str, members: list[dict[str, Any]], tested: int
+) -> dict[str, Any]:
     known = [row for row in members if row[metric] is not None]
     values = [row[metric] for row in known]
     measured = metric.replace("_", " ")
+    absent = f"no stored member has a {measured} (untrained, or without a validation split)"
+    if population.get("imported"):
+        absent = f"{measured} is unknown (imported)"
     estimate = estimates.mean_over_members(
         values,
         len({row["block"] for row in known}),
-        absent=f"no stored member has a {measured} (untrained, or without a validation split)",
+        absent=absent,
     )
     on_test = metric != "validation_accuracy" and tested > 0 and values
     mean = estimate["value"] if on_test else math.nan
     row = {
-        "population": name,
+        "population": population["name"],
         "metric": metric,
         "sd": estimates.number(statistics.stdev(values)) if len(values) > 1 else None,
         "sampling_sd": estimates.number(math.sqrt(mean * (1 - mean) / tested)) if on_test else None,

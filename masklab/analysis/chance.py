@@ -19,6 +19,16 @@ EXACT_BELOW = 1000
 """Weights of a single layer below which its expected Jaccard similarity is summed exactly."""
 
 
+def ratio(part: np.ndarray, whole: np.ndarray) -> Float64[np.ndarray, "..."]:
+    """Quotient of two arrays of one shape; NaN where the second is 0.
+
+    Examples:
+        >>> ratio(np.array([1, 0]), np.array([2, 0])).tolist()
+        [0.5, nan]
+    """
+    return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
+
+
 def expected_intersection(sizes: Sizes, kept: Kept) -> Square:
     """Expected number of weights that both keep: Σ k₁k₂/N.
 
@@ -66,7 +76,7 @@ def expected_jaccard_similarity(sizes: Sizes, kept: Kept) -> Square:
 
     For one stratum of fewer than `EXACT_BELOW` weights it is summed over the distribution. Otherwise the
     second-order expansion of f(X) = X/(S−X), S = k₁+k₂, around m = E[X]:
-    m/(S−m) + S·Var[X]/(S−m)³, whose error is of order Var[X]²/S⁴.
+    m/(S−m) + S·Var[X]/(S−m)³, whose error is of order Var[X]²/S⁴. NaN where neither keeps any weight.
 
     Args:
         sizes: Weights per stratum.
@@ -78,7 +88,7 @@ def expected_jaccard_similarity(sizes: Sizes, kept: Kept) -> Square:
     both = np.add.outer(counts, counts)
     mean = expected_intersection(sizes, kept)
     union = both - mean
-    return mean / union + both * intersection_variance(sizes, kept) / union**3
+    return ratio(mean, union) + ratio(both * intersection_variance(sizes, kept), union**3)
 
 
 def corrected(sizes: Sizes, intersections: Int64[np.ndarray, "strata members members"]) -> Square:
@@ -121,7 +131,10 @@ def _similarity_by_second(
         + _log_choose(size - other, first - shared)
         - _log_choose(np.array([size]), np.array([first]))
     )
-    return (np.exp(log_probability) * shared / (first + other - shared)).sum(axis=1)
+    union = np.broadcast_to(first + other - shared, log_probability.shape)
+    terms = np.exp(log_probability) * shared
+    mean = np.divide(terms, union, out=np.zeros_like(terms), where=union > 0).sum(axis=1)
+    return np.where(first + second > 0, mean, np.nan)
 
 
 def _log_choose(total: Counts, chosen: Counts) -> Float64[np.ndarray, "..."]:

@@ -8,6 +8,7 @@ from jaxtyping import Float64, Int64
 
 from masklab import archive as archives
 from masklab import bits
+from masklab.analysis import chance
 from masklab.errors import ArchiveError, ConfigError, unknown
 
 Square = Float64[np.ndarray, "members members"]
@@ -68,15 +69,16 @@ class Distances:
         return self.hamming_count(layer) / self.size(layer)
 
     def jaccard_similarity(self, layer: str | None = None) -> Square:
-        """Weights that both keep ÷ weights that at least one keeps, in [0, 1]."""
+        """Weights that both keep ÷ weights that one keeps at least, in [0, 1]; NaN where there are none."""
         shared = self.intersection_count(layer)
-        return shared / (np.add.outer(shared.diagonal(), shared.diagonal()) - shared)
+        union = np.add.outer(shared.diagonal(), shared.diagonal()) - shared
+        return chance.ratio(shared, union)
 
     def jaccard(self, layer: str | None = None) -> Square:
         """Jaccard distance: 1 − `jaccard_similarity`, in [0, 1]."""
         shared = self.intersection_count(layer)
         union = np.add.outer(shared.diagonal(), shared.diagonal()) - shared
-        return (union - shared) / union
+        return chance.ratio(union - shared, union)
 
 
 def measure(archive: archives.Archive, ids: Sequence[str] | None = None) -> Distances:

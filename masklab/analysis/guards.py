@@ -30,7 +30,9 @@ def collect(
     """
     compared = [row for row in populations if row["compared"]]
     found = [
-        _few_weight_draws(draws),
+        _few_weight_draws(draws)
+        if any(row["stored"] and not row.get("imported") for row in populations)
+        else None,
         _unequal_densities(compared),
         *(_few_members(row) for row in populations),
         *(
@@ -38,6 +40,8 @@ def collect(
             for row in populations
         ),
         *(_missing(row) for row in populations),
+        *(_unknown(row) for row in populations),
+        *(_unknown_weights(row) for row in populations),
         *(_not_identical(row) for row in populations),
         *(_at_guessing(row, members, len(study["data"]["classes"])) for row in populations),
         _few_masks(sum(row["stored"] for row in compared)),
@@ -50,7 +54,7 @@ def duplicates(distances: Distances, levels: dict[str, Any]) -> Iterator[Row]:
 
     Args:
         distances: Intersection counts of the stored members.
-        levels: Member id → its levels of the seed sources.
+        levels: Member id → its levels of the seed sources; empty where they are not known.
     """
     unseen = np.ones(len(distances.ids), dtype=bool)
     counts, kept = distances.hamming_count(), distances.kept()
@@ -62,6 +66,8 @@ def duplicates(distances: Distances, levels: dict[str, Any]) -> Iterator[Row]:
         ids = [distances.ids[member] for member in equal]
         if kept[at] == distances.size():
             reason = "they keep every weight, so this is expected"
+        elif not all(levels[one] for one in ids):
+            reason = "not all of their seeds are known; if they are equal, they count as one sample"
         elif all(_population(one) == _population(ids[0]) and levels[one] == levels[ids[0]] for one in ids):
             reason = "all their seeds are equal, so this is expected, and they count as one sample"
         else:
@@ -149,8 +155,33 @@ def _missing(population: Row) -> Row | None:
     missing = population["members"] - population["stored"] - population["failed"]
     if missing <= 0:
         return None
-    text = f"{missing} of {population['members']} members are not trained yet"
+    how = "stored; import the same files again" if population.get("imported") else "trained yet"
+    text = f"{missing} of {population['members']} members are not {how}"
     return _warning("missing-members", text, population["name"])
+
+
+def _unknown(population: Row) -> Row | None:
+    """What an imported population lacks."""
+    imported = population.get("imported")
+    if not imported:
+        return None
+    text = (
+        f"imported ({imported['format']}): its {', '.join(imported['unknown'])} are not known, so it has no "
+        "accuracy and no paths, and equal indices do not mean equal seeds"
+    )
+    return _warning("imported", text, population["name"])
+
+
+def _unknown_weights(population: Row) -> Row | None:
+    imported = population.get("imported")
+    if not imported or imported["weights"] == "whole":
+        return None
+    what = "not known" if imported["weights"] == "none" else "known only where they are kept"
+    text = (
+        f"base weights are {what}: its members count as one draw of their own, though they may come from "
+        "several, or share one with other populations; masks over different weights overlap at chance"
+    )
+    return _warning("unknown-weights", text, population["name"])
 
 
 def _not_identical(population: Row) -> Row | None:
@@ -163,8 +194,10 @@ def _not_identical(population: Row) -> Row | None:
 def _at_guessing(population: Row, members: list[Row], classes: int) -> Row | None:
     """A trained population that has learned next to nothing: its masks say little about its pruner."""
     values = [row["accuracy"] for row in members if row["population"] == population["name"]]
+    if not population["trained"] or not values:
+        return None
     guess = 1 / classes
-    if not population["trained"] or not values or statistics.fmean(values) >= guess + 0.1 * (1 - guess):
+    if statistics.fmean(values) >= guess + 0.1 * (1 - guess):
         return None
     text = (
         f"mean accuracy {100 * statistics.fmean(values):.1f} % is less than a tenth of the way from guessing "

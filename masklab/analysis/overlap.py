@@ -1,7 +1,7 @@
 """Overlap of masks within and between populations, each value with its chance level beside it."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ METHOD = (
     "mean over pairs; leave-one-mask-out jackknife, t with n − 1 degrees of freedom; for these weight draws"
 )
 
-_UNDEFINED = "in at least one pair a mask keeps every weight, so that only one overlap is possible"
+_UNDEFINED = "in at least one pair a mask keeps every weight, or none, so that only one overlap is possible"
 
 Row = dict[str, Any]
 Matrices = Float64[np.ndarray, "metrics members members"]
@@ -40,7 +40,12 @@ class _Cell:
     chosen: Bool[np.ndarray, "rows columns"]
 
 
-def rows(populations: Sequence[str], distances: Distances, blocks: Mapping[str, int]) -> list[Row]:
+def rows(
+    populations: Sequence[str],
+    distances: Distances,
+    blocks: Mapping[str, int],
+    unpaired: Collection[str] = (),
+) -> list[Row]:
     """Every pair of populations, layer and metric, split by shared base weights and by shared seeds.
 
     Pairs of distinct members only. `block` is `"within"` where both share a draw of base weights, `seed` is
@@ -51,8 +56,9 @@ def rows(populations: Sequence[str], distances: Distances, blocks: Mapping[str, 
         populations: Names in the study's order.
         distances: Intersection counts of the stored members.
         blocks: Member id → draw of base weights.
+        unpaired: Populations whose members share no seeds with those of equal index elsewhere.
     """
-    indices = np.array([int(member.rpartition("/")[2]) for member in distances.ids], dtype=np.int64)
+    indices = _units(distances.ids, unpaired)
     cells = list(_cells(populations, distances.ids, blocks, indices))
     found = []
     for place, layer in enumerate((None, *distances.layers)):
@@ -62,6 +68,17 @@ def rows(populations: Sequence[str], distances: Distances, blocks: Mapping[str, 
                 order = (populations.index(cell.a), populations.index(cell.b), place, metric, number)
                 found.append((order, row))
     return [row for _, row in sorted(found, key=lambda pair: pair[0])]
+
+
+def _units(ids: Sequence[str], unpaired: Collection[str]) -> Int64[np.ndarray, " members"]:
+    """Number of the seeds of each member: its index, or one of its own in an unpaired population."""
+    named = [member.rpartition("/") for member in ids]
+    found = {int(index) for name, _, index in named if name not in unpaired}
+    free = max(found, default=-1) + 1
+    return np.array(
+        [free + place if name in unpaired else int(index) for place, (name, _, index) in enumerate(named)],
+        dtype=np.int64,
+    )
 
 
 def _cells(

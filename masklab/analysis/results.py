@@ -6,7 +6,9 @@
  "populations": [{"name", "pruner", "gate", "refresh", "control", "density", "members" (planned), "stored",
                   "failed", "blocks" (draws of base weights), "size", "kept" (mean over the stored members
                   where counts differ between them), "options", "overrides",
-                  "refresh_events": {"min", "max"}, "trained", "compared"}],
+                  "refresh_events": {"min", "max"}, "trained", "compared", "imported": null or {"format",
+                  "weights" ("whole", "kept": where they are kept, "none": how much is known of them),
+                  "files": [{"name", "sha256"}], "unknown": what is not known}}],
  "members":    [{"id", "population", "index", "block", "accuracy", "validation_accuracy", "best_epoch",
                  "best_epoch_accuracy", "refresh_events", "kept_density"}],
  "failures":   [{"id", "cause", "step"}],
@@ -90,7 +92,8 @@ def assemble(
     tested = max((one["accuracy"]["n_test"] for one in facts.values()), default=0)
     accuracies = accuracy.rows(populations, members, tested)
     levels = {member: one["levels"] for member, one in facts.items()}
-    draws = len({own["weights"] for own in levels.values()})
+    draws = len({own["weights"] for own in levels.values() if own})
+    imported = [row["name"] for row in populations if row["imported"]]
     sampling = guards.accuracy_sampling(accuracies, tested)
     names = [row["name"] for row in populations]
     return {
@@ -101,7 +104,7 @@ def assemble(
         "members": members,
         "failures": failures,
         "accuracy": accuracies,
-        "overlap": overlap.rows(names, distances, archive.blocks) if distances.ids else [],
+        "overlap": overlap.rows(names, distances, archive.blocks, imported) if distances.ids else [],
         "movement": movement.rows(archive),
         "tests": [],
         "landscape": list(landscape),
@@ -171,7 +174,8 @@ def _member_rows(archive: archives.Archive) -> list[Row]:
         numbers = {
             key: None if pd.isna(row[key]) else kind(row[key]) for key, kind in _MEMBER_NUMBERS.items()
         }
-        undefined = {"why": "without a validation split"} if None in numbers.values() else {}
+        why = "unknown (imported)" if numbers["accuracy"] is None else "without a validation split"
+        undefined = {"why": why} if None in numbers.values() else {}
         rows.append({"id": member, "population": row["population"], **numbers, **undefined})
     return rows
 
@@ -201,6 +205,7 @@ def _population_row(
         "refresh_events": {"min": min(events, default=None), "max": max(events, default=None)},
         "trained": population.get("trained", population["control"] is None),
         "compared": population.get("compared", True),
+        "imported": population.get("imported"),
     }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from masklab import weights
+from masklab.archive import container, study_file
 
 LAYER_LIMIT, NETWORK_LIMIT = 2**27, 2**30
 """Weights that a layer, and all layers together, may have: what they need is bounded before it is taken."""
@@ -37,7 +38,7 @@ class Layer:
         name: The module's name in the network.
         shape: Shape of its weight, outputs first.
         kept: Number of kept weights.
-        codec: Codec of its mask, `"bitmap"` or `"gaps"`.
+        codec: Codec of its mask (see `masklab.archive.codec`).
         gain: Factor that the gate puts on kept weights, or None for a gate without one.
         origin: None while the base weights are the recipe's; otherwise what the origin's integers mean:
             `"event"` (number of the refresh event that drew the value, 0 = never) or `"position"`
@@ -82,6 +83,33 @@ class Recipe:
         )[0]
 
 
+Snapshots = dict[int, dict[str, Layer]]
+"""Epochs done → layer name → layer as it was then."""
+
+
+def read(document: Mapping[str, Any]) -> tuple[list[Layer], Recipe | None, Snapshots]:
+    """Layers, recipe and snapshots of a member file's document, held against its tensors.
+
+    Raises:
+        ValueError: Something is missing, of another type, out of range, or contradicts something else.
+    """
+    try:
+        _check_identity(document)
+        layers, recipe = read_layers(document), read_recipe(document["base"])
+        snapshots = read_snapshots(document, layers)
+        check_tensors(layers, snapshots, document["tensors"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+    return layers, recipe, snapshots
+
+
+def _check_identity(document: Mapping[str, Any]) -> None:
+    population = _typed(document["population"], str, "population")
+    if not study_file.POPULATION_NAME.fullmatch(population):
+        raise ValueError(f"population {population!r:.80}; allowed: a-z 0-9 . + _ -, no dot in front")
+    _whole(document["index"], "index", most=10**9 - 1)
+
+
 def read_layer(entry: Mapping[str, Any]) -> Layer:
     """Layer of an entry in a member file's document.
 
@@ -90,18 +118,20 @@ def read_layer(entry: Mapping[str, Any]) -> Layer:
         TypeError: Something has another type.
         ValueError: Something has another type or is out of range.
     """
-    origin = entry["origin"] or {"kind": None, "width": 0}
+    shape, origin = _typed(entry["shape"], list, "shape"), entry["origin"] or {"kind": None, "width": 0}
+    if len(shape) > container.AXES_LIMIT:
+        raise ValueError(f"layer of {len(shape)} axes; at most {container.AXES_LIMIT}")
     layer = Layer(
         name=_typed(entry["name"], str, "layer name"),
-        shape=tuple(_whole(length, "axis of a layer", least=1) for length in entry["shape"]),
-        kept=_whole(entry["kept"], "kept count"),
+        shape=tuple(_whole(length, "axis of a layer", least=1, most=LAYER_LIMIT) for length in shape),
+        kept=_whole(entry["kept"], "kept count", most=LAYER_LIMIT),
         codec=_typed(entry["codec"], str, "codec"),
         gain=None if entry["gain"] is None else _finite(entry["gain"], "gain"),
         origin=origin["kind"],
         origin_width=_whole(origin["width"], "origin width"),
     )
     if not _LAYER_NAME.fullmatch(layer.name):
-        raise ValueError(f"layer name {layer.name!r}; 1 to 255 characters, no slash and no control character")
+        raise ValueError(f"layer name {layer.name!r:.80}; 1 to 255 characters, no slash or control character")
     if layer.origin in (*HELD, ABSENT) and layer.origin_width:
         raise ValueError(
             f"layer {layer.name!r} has {layer.origin} weights and origins of {layer.origin_width} bytes"
@@ -127,8 +157,7 @@ def read_layers(document: Mapping[str, Any]) -> list[Layer]:
         raise ValueError("two layers have one name")
     if sum(layer.size for layer in layers) > NETWORK_LIMIT:
         raise ValueError(f"layers of more than {NETWORK_LIMIT} weights together")
-    if not isinstance(document.get("events", []), list):
-        raise ValueError(f"events {document['events']!r:.40} are no list")
+    _typed(document.get("events", []), list, "events")
     if document["base"] is None:
         bare = [layer.name for layer in layers if layer.origin not in (*HELD, ABSENT)]
         if bare:
@@ -136,12 +165,10 @@ def read_layers(document: Mapping[str, Any]) -> list[Layer]:
     return layers
 
 
-def read_snapshots(document: Mapping[str, Any], layers: Sequence[Layer]) -> dict[int, dict[str, Layer]]:
+def read_snapshots(document: Mapping[str, Any], layers: Sequence[Layer]) -> Snapshots:
     """Epochs done → layer name → layer as it was then (kept count and codec), in ascending epochs.
 
-    Args:
-        document: A member file's document; `snapshots` in it is absent when there are none.
-        layers: The member's layers.
+    `snapshots` is absent from a document without any.
 
     Raises:
         KeyError: Something is missing.
@@ -150,18 +177,19 @@ def read_snapshots(document: Mapping[str, Any], layers: Sequence[Layer]) -> dict
     """
     if "snapshots" not in document:
         return {}
-    entries, found = _typed(document["snapshots"], list, "snapshots"), {}
+    entries, found, last = _typed(document["snapshots"], list, "snapshots"), {}, -1
     if not entries:
         raise ValueError("snapshots [] are none; the entry is left out then")
     for entry in entries:
         epoch, described = _whole(entry["epoch"], "epoch of a snapshot"), entry["layers"]
-        if epoch <= max(found, default=-1):
-            raise ValueError(f"snapshot at epoch {epoch} after one at epoch {max(found)}")
+        if epoch <= last:
+            raise ValueError(f"snapshot at epoch {epoch} after one at epoch {last}")
         if len(_typed(described, list, "layers of a snapshot")) != len(layers):
             raise ValueError(f"snapshot at epoch {epoch} has {len(described)} layers, not {len(layers)}")
         found[epoch] = {
             layer.name: _at_snapshot(layer, own) for layer, own in zip(layers, described, strict=True)
         }
+        last = epoch
     return found
 
 
@@ -238,25 +266,27 @@ def read_recipe(base: Mapping[str, Any] | None) -> Recipe | None:
     if base is None:
         return None
     init, factor = _typed(base["init"], str, "init"), _finite(base["factor"], "factor")
-    if init not in weights.WEIGHT_INITS or factor <= 0:
-        raise ValueError(f"base weights drawn by {init!r} with factor {factor}")
+    if init not in weights.WEIGHT_INITS or not 1e-30 <= factor <= 1e30:  # float32 holds their values
+        raise ValueError(f"base weights drawn by {init!r:.40} with factor {factor}")
     draws = [_whole(base[key], key) for key in ("seed", "level", "refresh_level")]
     return Recipe(*draws, init=init, factor=factor)
 
 
 def _typed(value: Any, kind: type, what: str) -> Any:
     if not isinstance(value, kind):
-        raise ValueError(f"{what} {value!r} is not {kind.__name__}")
+        raise ValueError(f"{what} {value!r:.80} is not {kind.__name__}")
     return value
 
 
-def _whole(value: Any, what: str, least: int = 0) -> int:
+def _whole(value: Any, what: str, least: int = 0, most: int | None = None) -> int:
     if type(value) is not int or value < least:  # True is no number here
-        raise ValueError(f"{what} {value!r} is not a whole number from {least}")
+        raise ValueError(f"{what} {value!r:.80} is not a whole number from {least}")
+    if most is not None and value > most:
+        raise ValueError(f"{what} {value!r:.40} is more than {most}")
     return value
 
 
 def _finite(value: Any, what: str) -> float:
     if type(value) not in (int, float) or not -1e308 < value < 1e308:
-        raise ValueError(f"{what} {value!r} is not a finite number")
-    return value
+        raise ValueError(f"{what} {value!r:.80} is not a finite number")
+    return float(value)

@@ -9,8 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from masklab import bits
-from masklab.archive import files
-from masklab.archive.description import TRAINED
+from masklab.archive import blocks, catalogue, files
 from masklab.archive.member import Member, member_id
 from masklab.archive.study_file import POPULATION_NAME, STUDY, read_study
 from masklab.errors import ArchiveError
@@ -24,6 +23,9 @@ MEMBERS = "members"
 CHECKPOINTS = "checkpoints"
 ANALYSIS = "analysis"
 REPORT = "report.html"
+
+_OPENED = 1000
+"""Members whose descriptions an archive keeps in memory."""
 
 _INDEX = re.compile(r"[0-9]{4,9}")
 _MEMBER, _FAILURE = ".safetensors", ".failed.json"
@@ -52,6 +54,10 @@ class Stock:
     def member(self, population: str, index: int) -> bool:
         """Whether a member is stored."""
         return f"{index:04d}{_MEMBER}" in self._listed(population)
+
+    def signature(self, population: str, index: int) -> str:
+        """Signature of a stored member's file: another one when it is replaced."""
+        return self._listed(population)[f"{index:04d}{_MEMBER}"]
 
     def failure(self, population: str, index: int) -> bool:
         """Whether the failure of a member's training is stored."""
@@ -82,6 +88,23 @@ _MEMBER_FIELDS = {
 }
 
 
+_IMPORTED_FIELDS = {
+    "pruner": str,
+    "gate": str,
+    "density": float,
+    "levels": dict,
+    "accuracy.n_test": int,
+    "history.loss": list,
+    "events": list,
+    "imported.weights": str,
+    "imported.tensors": dict,
+    "imported.shapes": dict,
+    "imported.renamed": bool,
+    "imported.unknown": list,
+}
+"""Fields of a member that came from another tool."""
+
+
 class Archive:
     """The stored members of one study.
 
@@ -103,6 +126,12 @@ class Archive:
         self._rebuild = rebuild
         self._stock = Stock(directory)
         self._opened: dict[str, Member] = {}
+
+    @property
+    def seed(self) -> int:
+        """Seed of what an analysis samples: the study's, or 0 where its seeds are not known."""
+        seed = self.study["seeds"]["study"]
+        return 0 if seed is None else seed
 
     @cached_property
     def ids(self) -> list[str]:
@@ -145,19 +174,27 @@ class Archive:
             ArchiveError: There is none of that id, or its file is damaged or another member's.
         """
         if member_id not in self._opened:
-            population, _, index = member_id.rpartition("/")
-            if not POPULATION_NAME.fullmatch(population) or not _INDEX.fullmatch(index):
-                raise ArchiveError(f"{member_id!r} is not a member id; one looks like 'biprop-d0.5/0003'")
-            member = Member(member_path(self.directory, population, int(index)))
-            if member.id != member_id:
-                raise ArchiveError(f"{member.path} holds member {member.id}, not {member_id}")
-            self._check_belongs(member)
-            self._opened[member_id] = member
+            if len(self._opened) >= _OPENED:  # descriptions take memory, and little time to read again
+                self._opened.clear()
+            self._opened[member_id] = self._open(member_id)
         return self._opened[member_id]
+
+    def _open(self, member_id: str) -> Member:
+        population, _, index = member_id.rpartition("/")
+        if not POPULATION_NAME.fullmatch(population) or not _INDEX.fullmatch(index):
+            raise ArchiveError(f"{member_id!r} is not a member id; one looks like 'biprop-d0.5/0003'")
+        member = Member(member_path(self.directory, population, int(index)))
+        if member.id != member_id:
+            raise ArchiveError(f"{member.path} holds member {member.id}, not {member_id}")
+        self._check_belongs(member)
+        return member
 
     def _check_belongs(self, member: Member) -> None:
         """Hold a member against the study before any of its tensors is read."""
-        files.require(member.facts, _MEMBER_FIELDS, member.path)
+        imported = "imported" in member.facts
+        files.require(member.facts, _IMPORTED_FIELDS if imported else _MEMBER_FIELDS, member.path)
+        if member.recipe is None and not imported:
+            raise ArchiveError(f"{member.path} has no recipe of its base weights, and was not imported")
         layers = [(layer["name"], layer["shape"]) for layer in self.study["network"]["layers"]]
         if [(layer.name, list(layer.shape)) for layer in member.layers] != layers:
             raise ArchiveError(f"{member.path} has other layers than the network of {STUDY}")
@@ -169,43 +206,49 @@ class Archive:
         raise ArchiveError(f"{member.path}: population {member.facts['population']!r} is not in {STUDY}")
 
     @cached_property
-    def blocks(self) -> dict[str, int]:
-        """Member id → number of its draw of base weights.
+    def _catalogue(self) -> dict[str, catalogue.Entry]:
+        """An entry for every stored member, from the catalogue as far as it is up to date."""
+        layers = [[layer["name"], layer["shape"]] for layer in self.study["network"]["layers"]]
+        digests = {row["name"]: row["digest"] for row in self.study["populations"]}
+        places = {own: own.rpartition("/") for own in self.ids}
+        stamps = {
+            own: (self._stock.signature(population, int(index)), digests[population])
+            for own, (population, _, index) in places.items()
+        }
+        return catalogue.entries(self.directory, layers, stamps, self._open)
 
-        Members of equal number share the initial draw up to a scale (densities scale the fan). Populations
-        that draw from another distribution, or train their base weights, share nothing with the others, so
-        their draws count on; members with trained weights and an equal draw started from equal weights.
+    @cached_property
+    def summaries(self) -> dict[str, dict[str, Any]]:
+        """Member id → what is known without opening its file, in the order of `ids`.
+
+        Keys: `row` (see `members`), `draw` (see `masklab.archive.blocks`), `digest`, `snapshots` (their
+        epochs), `population_digest`.
         """
-        members = {member_id: self.member(member_id) for member_id in self.ids}
-        kinds = {
-            member_id: (member.recipe.init, any(layer.origin == TRAINED for layer in member.layers))
-            for member_id, member in members.items()
-        }
-        numbers = {kind: number for number, kind in enumerate(dict.fromkeys(kinds.values()))}
-        draws = max((member.recipe.level for member in members.values()), default=0) + 1
-        return {
-            member_id: member.recipe.level + draws * numbers[kinds[member_id]]
-            for member_id, member in members.items()
-        }
+        return {member_id: entry.facts for member_id, entry in self._catalogue.items()}
+
+    @cached_property
+    def blocks(self) -> dict[str, int]:
+        """Member id → number of its draw of base weights (see `masklab.archive.blocks`)."""
+        return blocks.numbers({member_id: facts["draw"] for member_id, facts in self.summaries.items()})
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
         """One dict per stored member, in the order of `ids`; keys are the columns of `members`."""
-        return [_row(self.member(member_id), self.blocks[member_id]) for member_id in self.ids]
+        return [{**facts["row"], "block": self.blocks[own]} for own, facts in self.summaries.items()]
 
     @cached_property
     def members(self) -> "pd.DataFrame":
         """One row per stored member, indexed by member id.
 
         Columns: population, index, pruner, density (as asked), kept_density (as stored), block (see
-        `blocks`), levels as `level_<source>`, refresh_events, accuracy (test, last epoch),
+        `blocks`), levels as `level_<source>`, refresh_events, accuracy (test, last epoch; empty if imported),
         validation_accuracy, best_epoch (epochs done then), best_epoch_accuracy (test, best validation epoch),
         train_loss.
         """
         import pandas as pd
 
         table = pd.DataFrame(self.rows, index=pd.Index(self.ids, name="member", dtype=object))
-        return table.astype({"best_epoch": "Int64"}) if self.rows else table
+        return table.astype({"best_epoch": "Int64", "accuracy": "float64"}) if self.rows else table
 
     def mask(self, member_id: str) -> dict[str, Bool[np.ndarray, "*shape"]]:
         """Layer name → boolean mask, in forward order."""
@@ -223,16 +266,24 @@ class Archive:
         self, layer: str, ids: Sequence[str] | Iterable[str] | None = None
     ) -> UInt8[np.ndarray, "members bytes"]:
         """Packed masks of one layer, one row per member (all stored members by default)."""
-        members = [self.member(member_id) for member_id in (self.ids if ids is None else ids)]
-        size = members[0].layer(layer).size if members else 0
-        rows = np.empty((len(members), bits.packed_size(size)), dtype=np.uint8)
-        for row, member in zip(rows, members, strict=True):
-            if member.layer(layer).size != size:
-                raise ArchiveError(
-                    f"{member.path}: layer {layer!r} has another size than in {members[0].path}"
-                )
-            row[:] = member.packed(layer)
+        layers = {row["name"]: (at, row["size"]) for at, row in enumerate(self.study["network"]["layers"])}
+        if layer not in layers:
+            raise ArchiveError(f"{self.directory} has no layer {layer!r}; it has {', '.join(layers)}")
+        wanted, (at, size) = list(self.ids if ids is None else ids), layers[layer]
+        rows = np.empty((len(wanted), bits.packed_size(size)), dtype=np.uint8)
+        for row, own in zip(rows, wanted, strict=True):
+            row[:] = self._packed(own, layer, at, size)
         return rows
+
+    def _packed(self, member_id: str, layer: str, at: int, size: int) -> UInt8[np.ndarray, " bytes"]:
+        known = self._catalogue.get(member_id)
+        if known is not None and member_id not in self._opened:
+            population, _, index = member_id.rpartition("/")
+            path = member_path(self.directory, population, int(index))
+            found = catalogue.packed(path, known.frames[at], size)
+            if found is not None:
+                return found
+        return self.member(member_id).packed(layer)
 
     def weights(self, member_id: str) -> dict[str, Float32[np.ndarray, "*shape"]]:
         """Layer name → float32 base weights, checked against the member's digest."""
@@ -242,25 +293,6 @@ class Archive:
         """The member as a plain network whose weights are its effective weights."""
         if self._rebuild is None:
             raise ArchiveError("this archive was opened without torch; use masklab.open")
+        if "imported" in self.member(member_id).facts:
+            raise ArchiveError(f"{member_id} was imported: the network that it belongs to is not known")
         return self._rebuild(self.member(member_id))
-
-
-def _row(member: Member, block: int) -> dict[str, Any]:
-    facts, accuracy = member.facts, member.facts["accuracy"]
-    size = sum(layer.size for layer in member.layers)
-    best = accuracy.get("best") or {}
-    return {
-        "population": facts["population"],
-        "index": facts["index"],
-        "pruner": facts["pruner"],
-        "density": facts["density"],
-        "kept_density": sum(layer.kept for layer in member.layers) / size,
-        "block": block,
-        **{f"level_{source}": level for source, level in facts["levels"].items()},
-        "refresh_events": len(facts["events"]),
-        "accuracy": accuracy["test"],
-        "validation_accuracy": accuracy.get("validation"),
-        "best_epoch": best.get("epoch"),
-        "best_epoch_accuracy": best.get("test"),
-        "train_loss": facts["history"]["loss"][-1] if facts["history"]["loss"] else None,
-    }

@@ -47,12 +47,12 @@ class Content:
 
     facts: Mapping[str, Any]
     recipe: Recipe | None
-    masks: Mapping[str, Bool[np.ndarray, "*shape"]]
+    masks: Mapping[str, Bool[np.ndarray, "..."]]
     gains: Mapping[str, float]
-    base: Mapping[str, Float32[np.ndarray, "*shape"]]
+    base: Mapping[str, Float32[np.ndarray, "..."]]
     origins: Mapping[str, Integer[np.ndarray, " size"]] = field(default_factory=dict)
     origin_kind: str | None = None
-    scores: Mapping[str, Float32[np.ndarray, "*shape"]] = field(default_factory=dict)
+    scores: Mapping[str, Float32[np.ndarray, "..."]] = field(default_factory=dict)
     prediction: Integer[np.ndarray, " images"] = field(default_factory=lambda: np.zeros(0, np.uint8))
     probability: Float[np.ndarray, "images classes"] = field(
         default_factory=lambda: np.zeros((0, 0), np.float16)
@@ -86,7 +86,7 @@ def encode(content: Content) -> bytes:
     """Bytes of a member file; equal content gives equal bytes.
 
     Raises:
-        ArchiveError: A snapshot, a buffer or a parameter does not belong to these masks, or cannot be stored.
+        ArchiveError: Something does not belong to these masks, or is more or other than a file holds.
     """
     layers, tensors = _layers(content)
     listed = _snapshots(content, tensors)
@@ -107,6 +107,10 @@ def encode(content: Content) -> bytes:
         **({"snapshots": listed} if listed else {}),
         "tensors": container.describe(tensors),
     }
+    try:
+        description.read(document)
+    except ValueError as error:
+        raise ArchiveError(f"a member that no file can hold: {error}") from error
     return container.encode(document, tensors)
 
 

@@ -136,16 +136,17 @@ def positions(
     last, unary = rest[: bits.packed_size(long)], rest[bits.packed_size(long) :]
     if last.size < bits.packed_size(long) or int(bits.count(unary)) != listed:
         raise ArchiveError(f"golomb frame does not hold {listed} gaps")
-    _check_padding([(row, listed) for row in first] + [(last, long)])
-    if unary.size and not unary[-1]:
+    for row in first:
+        _check_padding(row, listed)
+    _check_padding(last, long)
+    if (unary.size and not unary[-1]) or unary.size > bits.packed_size(listed + size // m):
         raise ArchiveError("golomb frame goes on after its last gap")
     yield from _decoded(first, last, unary, m, listed, size)
 
 
-def _check_padding(bitmaps: list[tuple[UInt8[np.ndarray, " bytes"], int]]) -> None:
-    for packed, used in bitmaps:
-        if used % 8 and packed[-1] >> (used % 8):
-            raise ArchiveError("golomb frame has bits set beyond a bitmap's end")
+def _check_padding(packed: UInt8[np.ndarray, " bytes"], used: int) -> None:
+    if used % 8 and packed[-1] >> (used % 8):
+        raise ArchiveError("golomb frame has bits set beyond a bitmap's end")
 
 
 def _joined(
@@ -175,9 +176,9 @@ class _Bits:
 
 
 def _decoded(
-    first: UInt8[np.ndarray, "planes bytes"],
-    last: UInt8[np.ndarray, " bytes"],
-    unary: UInt8[np.ndarray, " bytes"],
+    first: UInt8[np.ndarray, "planes first"],
+    last: UInt8[np.ndarray, " last"],
+    unary: UInt8[np.ndarray, " unary"],
     m: int,
     listed: int,
     size: int,

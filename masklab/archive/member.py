@@ -1,7 +1,6 @@
 """One member: a mask, how to get its base weights, and what it does (member file, see docs/format.md)."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ def member_id(population: str, index: int) -> str:
     return f"{population}/{index:04d}"
 
 
-def write(path: Path, content: encoding.Content) -> None:
+def write(path: files.Location, content: encoding.Content) -> None:
     """Write a member file atomically.
 
     Raises:
@@ -73,7 +72,7 @@ class Member:
         ArchiveError: The file is missing, damaged, foreign, or of another format.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: files.Location) -> None:
         self._reader = container.Reader(path)
         self.path = path
         self.facts: dict[str, Any] = self._reader.document
@@ -101,6 +100,14 @@ class Member:
             ArchiveError: The member has no such layer, or its mask is damaged.
         """
         return self._decoded(f"mask/{name}", self.layer(name))
+
+    def frame(self, name: str) -> tuple[int, int, str]:
+        """Where the frame of a layer's mask begins in the file, its bytes, and its checksum.
+
+        Raises:
+            ArchiveError: The member has no such layer.
+        """
+        return self._reader.place(f"mask/{self.layer(name).name}")
 
     def _decoded(self, tensor: str, layer: Layer) -> UInt8[np.ndarray, " bytes"]:
         frame = self._reader.tensor(tensor).tobytes()

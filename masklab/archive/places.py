@@ -19,7 +19,8 @@ _LOCAL = ("file", "local")
 _PROTOCOLS = ("abfs", "ftp", "gs", "hdfs", "memory", "s3", "sftp", "smb", "webhdfs")
 """What a message names; whatever else fsspec knows is opened too."""
 
-_SECRET = re.compile(r"(?<=://)[^/@:\s]*:[^@\s]*@")
+_SECRET = re.compile(r"(?<=://)[^/@:\s]*:(?!\d+/)\S*@")
+"""User and password; what stands after the colon of a host is a number."""
 
 
 def location(text: "str | Location") -> Location:
@@ -42,7 +43,7 @@ def location(text: "str | Location") -> Location:
     if not text.strip():
         raise ConfigError("the name of a place is empty; give a path, or a URL such as s3://bucket/folder")
     protocol, url, rest = text.partition("://")
-    if not url or "/" in protocol:
+    if not url or not protocol or "/" in protocol:
         return _at_home(text)
     protocol = protocol.lower()
     return _of_file(text, rest) if protocol in _LOCAL else _remote(text, protocol, rest)
@@ -83,7 +84,7 @@ def _remote(text: str, protocol: str, rest: str) -> Location:
 
     try:
         place = UPath(f"{protocol}://{rest.rstrip('/')}")
-        visible = str(place)
+        visible = str(place / "any")  # a store's URL without its bucket fails here
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{shown} cannot be used: {without_secrets(str(error))}") from error
     if _SECRET.search(visible):

@@ -4,6 +4,7 @@ Nothing is answered from listings that fsspec remembers: another process may hav
 """
 
 import contextlib
+import functools
 import secrets
 import time
 from collections.abc import Iterator, Mapping
@@ -77,8 +78,9 @@ def write_hint(place: "UPath", data: bytes) -> None:
 
 @contextlib.contextmanager
 def reading(place: "UPath") -> Iterator[local.Source]:
-    """Parts of a file, one request each, never more than is asked for."""
-    yield local.Source(lambda: _size(place), lambda offset, length: _part(place, offset, length))
+    """Parts of a file, one request each, never more than is asked for; another one for its size."""
+    size = functools.cache(lambda: _size(place))
+    yield local.Source(size, lambda offset, length: _part(place, offset, length))
 
 
 def _size(place: "UPath") -> int:

@@ -37,6 +37,39 @@ _STUDY_FIELDS = {
 }
 
 
+_IMPORTED_FIELDS = {
+    "name": str,
+    "network.layers": list,
+    "warnings": list,
+    "provenance.wall_s": dict,
+}
+"""Fields of a study that no recipe gives: all of its populations came from other tools."""
+
+
+_SOURCE_FIELDS = {"format": str, "weights": str, "files": list, "unknown": list}
+"""What the study says of where an imported population came from."""
+
+
+def unknown_recipe() -> dict[str, Any]:
+    """The parts of a study of which nothing is known when its masks came from other tools."""
+    return {
+        "schema": 1,
+        "keep_scores": None,
+        "snapshots": [],
+        "seeds": {"study": None},
+        "data": {
+            **dict.fromkeys(("name", "digest", "validation_fraction", "train", "validation", "test")),
+            "classes": [],
+            "input_shape": [],
+        },
+        "network": {**dict.fromkeys(("name", "width", "activation")), "unmasked": [], "buffers": []},
+        "network_source": None,
+        "training": {"epochs": None},
+        "analysis": {"interpolation_pairs": 0, "interpolation_points": 0},
+        "recipe_digest": None,
+    }
+
+
 def digest(document: Any) -> str:
     """SHA-256 of a document's canonical JSON."""
     return hashlib.sha256(files.canonical_json(document).encode()).hexdigest()
@@ -79,6 +112,11 @@ def read_study(directory: files.Location) -> dict[str, Any]:
         raise ArchiveError(f"{directory / STUDY}: 'populations' lacks a name, members or a digest")
     for population in populations:
         _check_flags(population, directory / STUDY)
+        if "imported" in population:
+            files.require(population["imported"], _SOURCE_FIELDS, directory / STUDY)
+    if "recipe_digest" in study and study["recipe_digest"] is None:
+        _check_without_recipe(study, directory / STUDY)
+        return study
     files.require(study, _STUDY_FIELDS, directory / STUDY)
     if recipe_digest(study) != study["recipe_digest"]:
         raise ArchiveError(
@@ -86,6 +124,18 @@ def read_study(directory: files.Location) -> dict[str, Any]:
             "recipe_digest, with which its members were trained"
         )
     return study
+
+
+def _check_without_recipe(study: Mapping[str, Any], where: files.Location) -> None:
+    files.require(study, _IMPORTED_FIELDS, where)
+    blank = unknown_recipe()
+    blank["network"]["layers"] = study["network"]["layers"]
+    wrong = next((key for key, value in blank.items() if study.get(key) != value), None)
+    if wrong is not None or not all(entry.get("imported") for entry in study["populations"]):
+        raise ArchiveError(
+            f"{where} was edited: it has no recipe_digest, and its {wrong or 'populations'!r} is not "
+            "that of a study of imported masks"
+        )
 
 
 def _is_population(entry: Any) -> bool:

@@ -62,8 +62,12 @@ def interpolate(out: files.Location) -> tuple[list[Row], list[Row]]:
     study = archive.study
     settings = study["analysis"]
     names = [population["name"] for population in study["populations"]]
-    blocks = {member: archive.blocks[member] for member in archive.compared}
-    cells = pairing.sample(names, blocks, settings["interpolation_pairs"], study["seeds"]["study"])
+    blocks = {
+        member: archive.blocks[member]
+        for member in archive.compared
+        if "imported" not in archive.member(member).facts  # no network is known to have their weights
+    }
+    cells = pairing.sample(names, blocks, settings["interpolation_pairs"], archive.seed)
     if not cells:
         return [], []
     grid = np.linspace(0.0, 1.0, settings["interpolation_points"])

@@ -1,12 +1,15 @@
 """One or several analysed studies as one self-contained HTML page."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from masklab.archive import files
 from masklab.errors import ArchiveError
 
+_Place = TypeVar("_Place", bound=files.Location)
 
-def write(directories: Sequence[files.Location], output: files.Location) -> files.Location:
+
+def write(directories: Sequence[files.Location], output: _Place) -> _Place:
     """Write the page; equal analyses give equal bytes.
 
     Args:

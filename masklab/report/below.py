@@ -1,4 +1,4 @@
-"""Tables of what is not in every study: movement of masks, parameters that are not masked."""
+"""Tables of what is not in every study: movement, parameters that are not masked, imported masks."""
 
 from dataclasses import replace
 from math import prod
@@ -49,6 +49,37 @@ def _moved(row: models.Movement | None, scale: float, digits: int) -> tables.Cel
         return tables.estimate(None, "no such snapshots", scale, digits)
     cell = tables.estimate(row.estimate, "undefined", scale, digits)
     return replace(cell, count=numbers.count(row.members, "member"))
+
+
+_WEIGHTS = {"whole": "known", "kept": "known where they are kept", "none": "not known"}
+
+
+def imported(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.Table:
+    """Where populations of other tools came from, and what is not known of them."""
+    columns = (
+        tables.Column("population", numeric=False),
+        tables.Column("format", numeric=False),
+        tables.Column("files", numeric=False, note="in the order of the members, with their SHA-256"),
+        tables.Column("base weights", numeric=False),
+        tables.Column("not known", numeric=False),
+    )
+    rows = []
+    for population in analysis.results.populations:
+        if population.imported is None:
+            continue
+        found = population.imported
+        sources = recipe.listed([f"{file['name']} ({file['sha256'][:12]}…)" for file in found.files])
+        weights, unknown = _WEIGHTS[found.weights], ", ".join(found.unknown)
+        rows.append(
+            [
+                tables.Cell(population.name, population.name, colour=theme.colours[population.name]),
+                tables.Cell(found.format, found.format),
+                tables.Cell(sources, sources),
+                tables.Cell(weights, weights),
+                tables.Cell(unknown, unknown),
+            ]
+        )
+    return tables.Table(key, "Masks of other tools.", columns, rows)
 
 
 def unmasked(study: models.Study, key: str) -> tables.Table:

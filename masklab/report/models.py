@@ -46,11 +46,17 @@ class Span(Record):
     max: int | None
 
 
-class Population(Record):
-    """One population; where results do not say what is `trained`, no control is.
+class Imported(Record):
+    """Where an imported population came from; `weights`: how much is known of its base weights."""
 
-    `kept` is a mean where members differ. Masks of a population that is not `compared` are in no overlap.
-    """
+    format: str
+    weights: Literal["whole", "kept", "none"]
+    files: list[dict[str, str]]
+    unknown: list[str]
+
+
+class Population(Record):
+    """One population; `kept` is a mean where members differ, and only `compared` ones are in overlaps."""
 
     name: str
     pruner: str
@@ -69,23 +75,24 @@ class Population(Record):
     refresh_events: Span | None
     trained: bool
     compared: bool = True
+    imported: Imported | None = None
 
     @model_validator(mode="before")
     @classmethod
-    def _without_trained(cls, row: Any) -> Any:
+    def _without_trained(cls, row: Any) -> Any:  # older results: no control is trained
         if isinstance(row, dict) and "trained" not in row:
             return {**row, "trained": row.get("control") is None}
         return row
 
 
 class Member(Record):
-    """One stored subnetwork; accuracies are fractions in [0, 1]."""
+    """One stored subnetwork; accuracies are fractions in [0, 1], and None where they are not known."""
 
     id: str
     population: str
     index: int
     block: int
-    accuracy: float
+    accuracy: float | None
     validation_accuracy: float | None
     best_epoch: int | None
     best_epoch_accuracy: float | None
@@ -160,10 +167,7 @@ class Path(Record):
 
 
 class Movement(Record):
-    """How far masks move from the snapshot at `epoch` to the one at `to`, in one layer or in the whole mask.
-
-    Mean over members of a Hamming fraction, or of such a fraction per epoch; epochs count those done.
-    """
+    """How far masks move between two epochs, mean over members: a Hamming fraction, or one per epoch."""
 
     population: str
     epoch: int
@@ -218,9 +222,9 @@ class Parameter(Record):
 
 
 class Network(Record):
-    """The network that every member masks; `buffers` are the running statistics of its norms."""
+    """The network that members mask, nameless if not known; `buffers` are running statistics of norms."""
 
-    name: str
+    name: str | None
     width: float | None = None
     activation: str | None = None
     batchnorm: str | None = None
@@ -232,13 +236,13 @@ class Network(Record):
 
 
 class Data(Record):
-    """The data set; `train`, `validation` and `test` are numbers of images."""
+    """The data set; `train`, `validation` and `test` are numbers of images. None where it is not known."""
 
-    name: str
-    digest: str
-    train: int
-    validation: int
-    test: int
+    name: str | None
+    digest: str | None
+    train: int | None
+    validation: int | None
+    test: int | None
     classes: list[str]
     input_shape: list[int]
 
@@ -263,7 +267,7 @@ class Provenance(Record):
 
 
 class Study(Record):
-    """The resolved study."""
+    """The resolved study; without a digest of its recipe all of its masks were imported."""
 
     name: str
     seeds: dict[str, Any]
@@ -271,7 +275,7 @@ class Study(Record):
     network: Network
     training: dict[str, Any]
     plan: dict[str, Any] | None = None
-    recipe_digest: str
+    recipe_digest: str | None
     populations: list[Planned]
     provenance: Provenance
 

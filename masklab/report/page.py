@@ -32,6 +32,7 @@ class Section:
         pairs: Table of pairs of populations.
         members: Table of members.
         failures: Table of failed members.
+        imported: Table of populations that came from other tools.
         methods: Paragraphs.
         unmasked: Table of parameters that are not masked.
         provenance: (label, text) pairs.
@@ -49,6 +50,7 @@ class Section:
     pairs: tables.Table
     members: tables.Table
     failures: tables.Table
+    imported: tables.Table
     methods: list[str]
     unmasked: tables.Table
     provenance: list[tuple[str, str]]
@@ -101,6 +103,7 @@ def _section(key: str, analysis: load.Analysis, theme: style.Theme) -> Section:
         pairs=tables.pairs(analysis, f"{key}-pairs"),
         members=tables.members(analysis, theme, f"{key}-members"),
         failures=tables.failures(analysis, f"{key}-failures"),
+        imported=below.imported(analysis, theme, f"{key}-imported"),
         methods=text.methods(analysis),
         unmasked=below.unmasked(analysis.study, f"{key}-unmasked"),
         provenance=provenance(analysis),
@@ -142,8 +145,8 @@ def provenance(analysis: load.Analysis) -> list[tuple[str, str]]:
         ("git commit", commit if git else numbers.UNDEFINED),
         ("seeds", "; ".join(f"{source} {numbers.plain(seed)}" for source, seed in study.seeds.items())),
         ("options", options or numbers.UNDEFINED),
-        ("data digest", study.data.digest),
-        ("recipe digest", study.recipe_digest),
+        ("data digest", numbers.plain(study.data.digest)),
+        ("recipe digest", numbers.plain(study.recipe_digest)),
         ("population digests", digests or numbers.UNDEFINED),
     ]
 

@@ -42,6 +42,8 @@ _WORDS: dict[tuple[str, Any], str] = {
 def network(study: models.Study) -> str:
     """The network's name, with width and activation where they have a meaning."""
     described = study.network
+    if described.name is None:
+        return "unknown"
     external = ":" in described.name  # neither need have an effect there; other values than these do
     parts = [described.name]
     if described.width is not None and not (external and described.width == 1.0):
@@ -193,6 +195,8 @@ def mark(population: models.Population) -> str:
         >>> mark(models.Population(**row))
         'accuracy reference'
     """
+    if population.imported:
+        return f"imported ({population.imported.format})"
     if not population.compared:
         return "accuracy reference"
     if not population.trained:
@@ -202,7 +206,11 @@ def mark(population: models.Population) -> str:
 
 def near_chance(analysis: load.Analysis) -> str:
     """What to expect of untrained populations, and what chance is; empty without any."""
-    names = [population.name for population in analysis.results.populations if not population.trained]
+    names = [
+        population.name
+        for population in analysis.results.populations
+        if not population.trained and not population.imported
+    ]
     classes = len(analysis.study.data.classes)
     if not names or not classes:
         return ""

@@ -152,7 +152,8 @@ def _no_pairs(population: models.Population) -> str:
 
 def _best_epoch(analysis: load.Analysis, population: models.Population) -> Cell:
     cell = _accuracy(analysis.accuracy(population.name, "best_epoch_accuracy"))
-    return replace(cell, detail="untrained") if not population.trained and cell.value is None else cell
+    untrained = not population.trained and not population.imported
+    return replace(cell, detail="untrained") if untrained and cell.value is None else cell
 
 
 def _accuracy(row: models.Accuracy | None) -> Cell:

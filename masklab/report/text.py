@@ -59,7 +59,7 @@ def sampling(analysis: load.Analysis) -> str:
     if not deviations:
         return ""
     low, high = f"{min(deviations):.2f}", f"{max(deviations):.2f}"
-    images = numbers.count(analysis.study.data.test, "test image")
+    images = numbers.count(analysis.study.data.test or 0, "test image")
     return (
         f"The accuracy of one member on {images} has a sampling standard deviation √(p(1 − p)/n) of "
         f"{low if low == high else f'{low} to {high}'} points at the populations' mean accuracies p."
@@ -78,10 +78,13 @@ def question(analysis: load.Analysis) -> str:
     planned = sum(population.members for population in results.populations)
     epochs = study.training.get("epochs")
     trained = f", trained for {numbers.count(epochs, 'epoch')}" if isinstance(epochs, int) else ""
+    data = (
+        f"Data {study.data.name}: {numbers.count(study.data.train or 0, 'training image')}{validation}, "
+        f"{numbers.count(study.data.test or 0, 'test image')}, "
+        f"{numbers.count(len(study.data.classes), 'class', 'classes')}"
+    )
     return (
-        f"Data {study.data.name}: {numbers.count(study.data.train, 'training image')}{validation}, "
-        f"{numbers.count(study.data.test, 'test image')}, "
-        f"{numbers.count(len(study.data.classes), 'class', 'classes')}. Network "
+        f"{data if study.recipe_digest is not None else 'Data unknown'}. Network "
         f"{recipe.network(study)}: {numbers.count(len(layers), 'masked layer')} with "
         f"{numbers.count(size, 'weight')}{besides}. {numbers.count(len(results.populations), 'population')}, "
         f"{stored:,} of {numbers.count(planned, 'member')} stored, "
@@ -120,8 +123,12 @@ def methods(analysis: load.Analysis) -> list[str]:
         "1 is identical. Two members share base weights when their initial draw is the same (densities scale "
         "it, refreshes then replace parts of it); pairs that do not are counted apart.",
     ]
-    if notes := recipe.network_notes(study):
+    if study.recipe_digest is None:
+        paragraphs = paragraphs[-1:]
+    elif notes := recipe.network_notes(study):
         paragraphs.insert(1, " ".join(notes))
+    if foreign := _imported(analysis):
+        paragraphs.insert(0 if study.recipe_digest is None else 1, foreign)
     if analysis.results.landscape:
         paragraphs.append(
             "Barrier is Entezari's: along the straight line between the effective weights of two members, "
@@ -130,6 +137,19 @@ def methods(analysis: load.Analysis) -> list[str]:
             f"{span([len(row.points) for row in analysis.results.landscape])} positions."
         )
     return [*paragraphs, *filter(None, [sampling(analysis)])]
+
+
+def _imported(analysis: load.Analysis) -> str:
+    """What the recipe does not cover: populations of other tools."""
+    names = [population.name for population in analysis.results.populations if population.imported]
+    if not names:
+        return ""
+    return (
+        f"Imported: {recipe.listed(names)}. Their masks are other tools', read from files; no recipe and no "
+        "seeds are known of them, so they have no accuracy here, take part in no path, and equal indices do "
+        "not pair them with other members. They share base weights only where the files hold equal ones; "
+        "where weights are not known, the members of such a population count as one draw of their own."
+    )
 
 
 def _controls(analysis: load.Analysis) -> str:
@@ -141,7 +161,10 @@ def _controls(analysis: load.Analysis) -> str:
 def references(analyses: Sequence[load.Analysis]) -> list[Reference]:
     """Sources of the pruners that were used, then of the analyses that were made."""
     used = dict.fromkeys(
-        population.pruner for analysis in analyses for population in analysis.results.populations
+        population.pruner
+        for analysis in analyses
+        for population in analysis.results.populations
+        if not population.imported
     )
     found: dict[tuple[str, str], Reference] = {}
     for pruner in used:

@@ -22,6 +22,21 @@ def test_ids_follow_the_studys_order_and_leave_out_what_is_missing(tmp_path: Pat
     assert archive.ids == ["random-d0.5/0001", *expected, "biprop-d0.1/0000"]
 
 
+def test_a_stock_is_one_listing_per_population(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples.archive(tmp_path, POPULATIONS, missing=("random-d0.5/0000",))
+    files.write_json(directory.failure_path(tmp_path, "random-d0.5", 0), {})
+    (directory.member_path(tmp_path, "random-d0.5", 2).parent / "0002.safetensors.part").touch()
+    listed, listing = [], files.listing
+    monkeypatch.setattr(files, "listing", lambda folder: (listed.append(folder), listing(folder))[1])
+    stock = directory.Stock(tmp_path)
+    for population, members in {**POPULATIONS, "nobody": 0}.items():
+        for index in range(members + 2):
+            lost = (population, index) == ("random-d0.5", 0)
+            assert stock.member(population, index) == (index < members and not lost)
+            assert stock.failure(population, index) == lost
+    assert [folder.name for folder in listed] == [*POPULATIONS, "nobody"]
+
+
 def test_members_is_a_table_indexed_by_id(tmp_path: Path) -> None:
     table = samples.archive(tmp_path, POPULATIONS).members
     assert table.index.name == "member"
@@ -158,7 +173,7 @@ def test_a_member_that_names_no_recipe_is_refused(tmp_path: Path) -> None:
     member.write(directory.member_path(tmp_path, "p", 0), samples.tiny())
     with pytest.raises(ArchiveError, match="holds member p/0003, not p/0000"):
         archive.member("p/0000")
-    directory.member_path(tmp_path, "p", 0).rename(directory.member_path(tmp_path, "p", 3))
+    (tmp_path / "members/p/0000.safetensors").rename(tmp_path / "members/p/0003.safetensors")
     with pytest.raises(ArchiveError, match="field 'pruner' is missing or not a str"):
         archive.member("p/0003")
 

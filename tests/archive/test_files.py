@@ -161,3 +161,63 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path, data: bytes | None, mess
         files.read_json(file)
     with pytest.raises(ArchiveError, match=f"cannot read {tmp_path}: Is a directory"):
         files.read_json(tmp_path)
+
+
+def test_a_listing_follows_links_and_leaves_out_what_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_bytes(b"one")
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "nowhere").symlink_to("missing")
+    (tmp_path / "elsewhere").symlink_to("folder")
+    found = files.listing(tmp_path)
+    assert found.keys() == {"file", "link"}
+    assert found["file"] == found["link"]
+    before = (tmp_path / "file").stat()
+    files.write_atomic(tmp_path / "file", b"two")
+    os.utime(tmp_path / "file", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert files.listing(tmp_path)["file"] != found["file"]
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    files.refuse_file(tmp_path)
+    files.refuse_file(tmp_path / "missing")
+    (tmp_path / "file").touch()
+    with pytest.raises(ArchiveError, match=f"{tmp_path / 'file'} is not a directory"):
+        files.refuse_file(tmp_path / "file")
+    with pytest.raises(ArchiveError, match=f"cannot list {tmp_path / 'file'}: Not a directory"):
+        files.listing(tmp_path / "file")
+
+
+def test_only_empty_folders_are_removed(tmp_path: Path) -> None:
+    for name in ("empty", "full"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "full" / "file").touch()
+    for name in ("empty", "full", "missing"):
+        files.remove_empty(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["full"]
+
+
+@pytest.mark.parametrize(
+    ("function", "verb", "call"),
+    [
+        ("os.scandir", "list", files.listing),
+        ("pathlib.Path.exists", "look for", files.exists),
+        ("pathlib.Path.unlink", "remove", files.remove),
+        ("pathlib.Path.read_bytes", "read", files.read),
+    ],
+)
+def test_what_the_system_refuses_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str, verb: str, call: Any
+) -> None:
+    monkeypatch.setattr(function, _refuse(errno.EACCES))
+    with pytest.raises(ArchiveError, match=f"^cannot {verb} {tmp_path}: Permission denied$"):
+        call(tmp_path)
+
+
+def test_a_hint_that_cannot_be_written_is_nobodys_concern(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.write_hint(tmp_path / "folder" / "hint", b"1/2")
+    monkeypatch.setattr("pathlib.Path.write_bytes", _refuse(errno.ENOSPC))
+    files.write_hint(tmp_path / "folder" / "hint", b"2/2")
+    assert (tmp_path / "folder" / "hint").read_bytes() == b"1/2"

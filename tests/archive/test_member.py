@@ -144,7 +144,7 @@ def test_weights_come_back_from_the_events_that_drew_them(
 ) -> None:
     content = samples.content(drawn={"fc": samples.masks(0, 0.5)["fc"]})
     origin = np.array(events)
-    base = _redrawn(content.recipe, Layer("fc", (4, 5), 1), origin).reshape(4, 5)
+    base = _redrawn(samples.RECIPE, Layer("fc", (4, 5), 1), origin).reshape(4, 5)
     changed = replace(content, base={"fc": base}, origins={"fc": origin}, origin_kind="event")
     stored = _stored(tmp_path_factory.mktemp("events"), changed)
     np.testing.assert_array_equal(stored.weights()["fc"], base)

@@ -1,5 +1,6 @@
 """Buffers, parameters and trained base weights in a member file."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -149,3 +150,81 @@ def test_a_contradiction_is_refused(file: Path, change: changed.Change, message:
     changed.rewrite(file, change)
     with pytest.raises(ArchiveError, match=message):
         Member(file)
+
+
+def _imported(known: tuple[str, ...], **changes: Any) -> Content:
+    """As from another tool: no recipe, and base weights of some layers alone."""
+    trained = _trained()
+    base = {name: values for name, values in trained.base.items() if name in known}
+    return replace(trained, recipe=None, base=base, origin_kind="stored", **changes)
+
+
+@settings(deadline=None, max_examples=20)
+@given(known=st.sets(st.sampled_from(list(samples.SHAPES))))
+def test_masks_may_come_without_base_weights(
+    tmp_path_factory: pytest.TempPathFactory, known: set[str]
+) -> None:
+    content = _imported(tuple(known))
+    path = tmp_path_factory.mktemp("imported") / "member"
+    member.write(path, content)
+    stored = Member(path)
+    stored.verify()
+    assert stored.recipe is None
+    assert stored.facts["base"] is None
+    kinds = ["stored" if name in known else "absent" for name in samples.SHAPES]
+    assert [entry["origin"] for entry in stored.facts["layers"]] == [
+        {"kind": kind, "width": 0} for kind in kinds
+    ]
+    assert stored.origins() == {}
+    assert stored.parameters() == {}
+    for name, mask in content.masks.items():
+        np.testing.assert_array_equal(stored.mask()[name], mask)
+    hashed = hashlib.sha256()
+    for name, mask in content.masks.items():
+        hashed.update(content.base[name].tobytes() if name in known else b"")
+        hashed.update(np.packbits(mask, bitorder="little").tobytes())
+    assert stored.facts["digest"] == hashed.hexdigest()
+    assert stored.has_weights == (len(known) == len(samples.SHAPES))
+    if stored.has_weights:
+        _assert_equal(dict(sorted(stored.weights().items())), content.base)
+    else:
+        absent = next(name for name in samples.SHAPES if name not in known)
+        with pytest.raises(ArchiveError, match=f"the base weights of layer '{absent}' are not known"):
+            stored.weights()
+
+
+def test_stored_weights_are_held_against_the_digest(tmp_path: Path) -> None:
+    member.write(tmp_path / "member", _imported(("fc",)))
+    changed.rewrite(tmp_path / "member", _set("parameter/fc.weight", np.zeros((4, 5), dtype=np.float32)))
+    with pytest.raises(ArchiveError, match="do not have the stored digest"):
+        Member(tmp_path / "member").verify()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (replace(_imported(()), recipe=samples.RECIPE), "base weights of other layers than the masks"),
+        (_imported(("fc",), origins={"fc": np.zeros(20, dtype=np.int64)}), "stored base weights have no ori"),
+        (replace(_imported(("fc",)), origin_kind=None), "'fc' has base weights from a recipe, and there is"),
+        (_imported((), parameters={"fc.weight": ONE}), "'fc.weight' is the weight of a masked layer"),
+    ],
+)
+def test_weights_that_nothing_explains_are_not_written(content: Content, message: str) -> None:
+    with pytest.raises(ArchiveError, match=message):
+        encoding.encode(content)
+
+
+@pytest.mark.parametrize("kind", [None, {"kind": "event", "width": 1}, {"kind": "position", "width": 1}])
+def test_without_a_recipe_every_layer_says_where_its_weights_are(tmp_path: Path, kind: Any) -> None:
+    member.write(tmp_path / "member", _imported(()))
+    changed.rewrite(tmp_path / "member", _origin(kind))
+    with pytest.raises(ArchiveError, match="'fc' has base weights from a recipe, and there is none"):
+        Member(tmp_path / "member")
+
+
+def test_weights_that_are_absent_stand_nowhere(tmp_path: Path) -> None:
+    member.write(tmp_path / "member", _imported(()))
+    values = np.zeros((4, 5), dtype=np.float32)
+    changed.rewrite(tmp_path / "member", _set("parameter/fc.weight", values))
+    with pytest.raises(ArchiveError, match=r"'parameter/fc.weight' does not belong"):
+        Member(tmp_path / "member")

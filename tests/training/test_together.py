@@ -18,7 +18,8 @@ def _start(images: Path, out: Path, *more: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "masklab_cli.app", "train", "--data", f"imagefolder:{images}"]
     for pruner in ("biprop", "edge-popup", "biprop+recycle"):
         command += ["--pruner", pruner]
-    command += ["--density", "0.5", "--network", "mlp", "--width", "0.05", "--members", "3", "--epochs", "150"]
+    command += ["--density", "0.5", "--network", "mlp", "--width", "0.05"]
+    command += ["--members", "3", "--epochs", "150"]
     command += ["--set", "training.batch_size=16", "--device", "cpu", "--engine", "vmap", "--jobs", "1"]
     return subprocess.Popen(
         [*command, "--out", str(out), *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -47,14 +48,14 @@ def test_failures_are_forgotten_once_before_they_are_tried_again(
     of, out = tiny({"pruner": "biprop", "members": 2}), tmp_path / "out"
     train(of, out)
     lost = directory.member_path(out, "biprop-d0.5", 1)
-    whole = Path(lost).read_bytes()
+    whole = files.read(lost)
     files.remove(lost)
     files.write_json(directory.failure_path(out, "biprop-d0.5", 1), {"cause": "planted", "step": 3})
     outcome = train(of, out)
     assert (outcome.written, outcome.present, outcome.failed) == ([], 1, ["biprop-d0.5/0001"])
     outcome = train(of, out, retry_failed=True)
     assert (outcome.written, outcome.present, outcome.failed) == (["biprop-d0.5/0001"], 1, [])
-    assert Path(lost).read_bytes() == whole
+    assert files.read(lost) == whole
     assert not files.exists(directory.failure_path(out, "biprop-d0.5", 1))
 
 

@@ -33,9 +33,14 @@ def draw_rows(
     rows: Sequence[tuple[load.Analysis, str, str]], theme: style.Theme, key: str, title: str
 ) -> figure.Figure:
     """One row per (study, population, label), first on top."""
-    members = [[m for m in analysis.results.members if m.population == name] for analysis, name, _ in rows]
+    members = [
+        [m for m in analysis.results.members if m.population == name and m.accuracy is not None]
+        for analysis, name, _ in rows
+    ]
     if not any(members):
-        return figure.absent(title, "No member is stored, so there is no accuracy to show.")
+        stored = any(analysis.results.members for analysis, _, _ in rows)
+        why = "No accuracy is known: all masks were imported" if stored else "No member is stored"
+        return figure.absent(title, f"{why}, so there is no accuracy to show.")
     message = _message(rows)
     blocks = sorted({block for analysis, _, _ in rows for block in analysis.blocks})
     with style.drawing(key):
@@ -47,7 +52,8 @@ def draw_rows(
             for end in (row.estimate.low, row.estimate.high)
             if end is not None
         ]
-        ranges = _ranges([*(100.0 * member.accuracy for group in members for member in group), *ends])
+        values = [100.0 * (member.accuracy or 0.0) for group in members for member in group]
+        ranges = _ranges([*values, *ends])
         widths = [high - low for low, high in ranges]
         panels = drawing.subplots(1, len(ranges), sharey=True, squeeze=False, width_ratios=widths)[0]
         for axes, limits in zip(panels, ranges, strict=True):
@@ -100,7 +106,7 @@ def _points(
     for order, member in enumerate(sorted(group, key=lambda member: (member.block, member.index))):
         lift = 0.0 if len(group) == 1 else 0.44 * order / (len(group) - 1) - 0.12
         axes.plot(
-            100.0 * member.accuracy,
+            100.0 * (member.accuracy or 0.0),
             place + lift,
             theme.marker(member.block, blocks),
             color=theme.colours[member.population],
@@ -138,6 +144,11 @@ def _message(rows: Sequence[tuple[load.Analysis, str, str]]) -> str:
     )
 
 
+def _known(rows: Sequence[tuple[load.Analysis, str, str]]) -> str:
+    foreign = any(member.accuracy is None for analysis, _, _ in rows for member in analysis.results.members)
+    return "whose accuracy is known " if foreign else ""
+
+
 def _caption(
     rows: Sequence[tuple[load.Analysis, str, str]], n: int, theme: style.Theme, blocks: Sequence[int]
 ) -> str:
@@ -150,7 +161,7 @@ def _caption(
     return " ".join(
         part
         for part in (
-            f"n = {numbers.count(n, 'member')}: every stored member is a point (colour by "
+            f"n = {numbers.count(n, 'member')}: every stored member {_known(rows)}is a point (colour by "
             f"population{markers}); diamond and line: mean and interval "
             f"({text.interval_methods(estimates)}). Where a gap would take most of the axis it is left out; "
             "both parts have one scale.",

@@ -177,7 +177,11 @@ def _block_entries(analysis: load.Analysis) -> "list[tuple[Artist, str]]":
 
 def _message(analysis: load.Analysis) -> str:
     """Chance-corrected overlap of pairs that share base weights: like compared with like."""
-    trained = {population.name for population in analysis.results.populations if population.control is None}
+    trained = {
+        population.name
+        for population in analysis.results.populations
+        if population.control is None and not population.imported
+    }
     rows = [
         row
         for row in analysis.results.overlap

@@ -17,6 +17,8 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
     """Linear paths within populations, and between populations with different and with equal seeds."""
     rows = [row for row in analysis.results.landscape if row.path == "linear" and row.points]
     if not rows:
+        if all(population.imported for population in analysis.results.populations):
+            return figure.absent(TITLE, "Unknown (imported): what network and data the masks are for.")
         return figure.absent(TITLE, "The accuracy between members was not measured (no landscape rows).")
     panels = _panels(rows)
     message = _message(analysis, rows)

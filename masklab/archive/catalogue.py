@@ -1,0 +1,174 @@
+"""What the headers of a directory's member files say, kept in one file beside them: a cache, no more.
+
+Opening ten thousand files takes seconds; reading one does not. An entry counts as long as the file has the
+signature (size, time, number or tag) that it had when it was read; whatever the catalogue lacks is read from
+the files, and a catalogue that is missing, damaged or of another version is made anew.
+"""
+
+import contextlib
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Shaped, UInt8
+
+from masklab.archive import blocks, codec, container, files
+from masklab.archive.member import Member
+from masklab.errors import ArchiveError
+
+NAME = ".catalogue.npz"
+
+_VERSION = 1
+
+FRAME = np.dtype(
+    [("begin", "<u8"), ("length", "<u8"), ("kept", "<u8"), ("codec", "u1"), ("checksum", "u1", 32)]
+)
+"""Where the mask of a layer lies in its file, and what it must be."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of a member without opening its file.
+
+    Attributes:
+        signature: Signature of the file when it was read.
+        facts: `row` (a row of `Archive.members` but for the block), `draw` (see `masklab.archive.blocks`),
+            `digest`, `snapshots` (their epochs), `population_digest`.
+        frames: One `FRAME` per layer, in the study's order.
+    """
+
+    signature: str
+    facts: dict[str, Any]
+    frames: Shaped[np.ndarray, " layers"]
+
+
+def entries(
+    directory: files.Location,
+    layers: list[Any],
+    stamps: Mapping[str, tuple[str, str]],
+    member: Callable[[str], Member],
+) -> dict[str, Entry]:
+    """An entry for each member, from the catalogue as far as it is up to date, else from the file.
+
+    Args:
+        directory: The study's directory.
+        layers: Names and shapes of the study's layers.
+        stamps: Member id → signature of its file and digest of its population.
+        member: Opens a member.
+
+    Raises:
+        ArchiveError: A member's file is damaged or another study's.
+    """
+    known, found = _read(directory, layers), {}
+    for own, (signature, population) in stamps.items():
+        entry = known.get(own)
+        if entry is None or (entry.signature, entry.facts["population_digest"]) != (signature, population):
+            entry = _entry(signature, member(own))
+        found[own] = entry
+    if len(found) != len(known) or any(entry is not known.get(own) for own, entry in found.items()):
+        _write(directory, layers, found)
+    return found
+
+
+def _entry(signature: str, member: Member) -> Entry:
+    frames = np.zeros(len(member.layers), dtype=FRAME)
+    for frame, layer in zip(frames, member.layers, strict=True):
+        begin, length, checksum = member.frame(layer.name)
+        frame["begin"], frame["length"], frame["kept"] = begin, length, layer.kept
+        # a codec that is not known shows when the frame is decoded from the file itself
+        frame["codec"] = codec.CODECS.index(layer.codec) if layer.codec in codec.CODECS else len(codec.CODECS)
+        frame["checksum"] = np.frombuffer(bytes.fromhex(checksum), dtype=np.uint8)
+    return Entry(signature, _facts(member), frames)
+
+
+def _facts(member: Member) -> dict[str, Any]:
+    """What is kept of a member's description."""
+    return {
+        "row": _row(member),
+        "draw": blocks.draw(member),
+        "digest": member.facts["digest"],
+        "snapshots": member.snapshots,
+        "population_digest": member.facts["population_digest"],
+    }
+
+
+def _row(member: Member) -> dict[str, Any]:
+    facts, accuracy = member.facts, member.facts["accuracy"]
+    size = sum(layer.size for layer in member.layers)
+    best = accuracy.get("best") or {}
+    return {
+        "population": facts["population"],
+        "index": facts["index"],
+        "pruner": facts["pruner"],
+        "density": facts["density"],
+        "kept_density": sum(layer.kept for layer in member.layers) / size,
+        **{f"level_{source}": level for source, level in facts["levels"].items()},
+        "refresh_events": len(facts["events"]),
+        "accuracy": accuracy.get("test"),
+        "validation_accuracy": accuracy.get("validation"),
+        "best_epoch": best.get("epoch"),
+        "best_epoch_accuracy": best.get("test"),
+        "train_loss": facts["history"]["loss"][-1] if facts["history"]["loss"] else None,
+    }
+
+
+def packed(path: files.Location, frame: np.void, size: int) -> UInt8[np.ndarray, " bytes"] | None:
+    """Packed mask from where the catalogue says; None when the file has something else there.
+
+    Args:
+        path: The member's file.
+        frame: A `FRAME`.
+        size: Number of weights of the layer.
+
+    Raises:
+        ArchiveError: The file is missing or cannot be read.
+    """
+    with files.reading(path) as source:
+        data = source.read(int(frame["begin"]), int(frame["length"]))
+    if container.digest(data) != frame["checksum"].tobytes().hex() or frame["codec"] >= len(codec.CODECS):
+        return None
+    try:
+        return codec.decode_mask(codec.CODECS[frame["codec"]], data, size, int(frame["kept"]))
+    except ArchiveError:  # whoever opens the file says what is wrong with it
+        return None
+
+
+def _read(directory: files.Location, layers: list[Any]) -> dict[str, Entry]:
+    """Entries by member id; none where there is no catalogue of these layers."""
+    try:
+        with np.load(io.BytesIO(files.read(directory / NAME)), allow_pickle=False) as arrays:
+            index = json.loads(arrays["index"].tobytes())
+            frames = arrays["frames"]
+        if (index["version"], index["layers"]) != (_VERSION, layers):
+            return {}
+        if frames.dtype != FRAME or frames.shape != (len(index["entries"]), len(layers)):
+            return {}
+        return {
+            member: Entry(signature, facts, row)
+            for (member, signature, facts), row in zip(index["entries"], frames, strict=True)
+        }
+    except (ArchiveError, ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile):
+        return {}
+
+
+def _write(directory: files.Location, layers: list[Any], entries: Mapping[str, Entry]) -> None:
+    """Keep entries, where the directory can be written; nothing depends on it."""
+    listed = [[member, known.signature, known.facts] for member, known in entries.items()]
+    index = json.dumps({"version": _VERSION, "layers": layers, "entries": listed}, allow_nan=False)
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        index=np.frombuffer(index.encode(), dtype=np.uint8),
+        frames=_stacked(known.frames for known in entries.values()),
+    )
+    with contextlib.suppress(ArchiveError):
+        files.write_atomic(directory / NAME, buffer.getvalue())
+
+
+def _stacked(rows: Iterable[np.ndarray]) -> np.ndarray:
+    listed = list(rows)
+    return np.stack(listed) if listed else np.zeros((0, 0), dtype=FRAME)
