@@ -11,6 +11,7 @@ layers from 10⁵ weights, and masks with structure become smaller still.
 """
 
 import math
+import threading
 from collections.abc import Collection, Iterator
 
 import numpy as np
@@ -27,6 +28,7 @@ CODECS = ("bitmap", "gaps", "golomb")
 _LEVEL = 1  # higher levels are slower and not smaller on independent bits
 _ESCAPE = 255
 _BLOCK = 2**16  # codes that are decoded at a time: what they unpack to stays in the cache
+_SPAN = 2**21  # weights whose booleans are written at a time
 _SAMPLE = 8, 2**12  # slices, and weights in each, that tell which codecs are worth trying
 _HOPELESS = 1.03  # a codec that is so much larger than the best one on the sample is not tried
 _DENSE = 0.3  # share of listed weights from which only a bitmap is tried
@@ -174,22 +176,23 @@ def _marked(blocks: Iterator[Integer[np.ndarray, " some"]], size: int) -> UInt8[
     """Packed row with a bit at each position; the positions ascend, block after block."""
     packed = np.zeros(bits.packed_size(size), dtype=np.uint8)
     for positions in blocks:
-        for part in np.split(positions, _far_apart(positions)):
-            begin = int(part[0]) // 8
-            scratch = np.zeros(int(part[-1]) + 1 - 8 * begin, dtype=bool)
-            scratch[part - 8 * begin] = True
-            marked = bits.pack(scratch)
-            packed[begin : begin + marked.size] |= marked
+        first, last = int(positions[0]), int(positions[-1])
+        if last - first <= _SPAN:
+            _mark(packed, positions)
+        else:  # few weights far apart: no more is unpacked at a time than where they are dense
+            starts = np.searchsorted(positions, np.arange(first, last + 1, _SPAN))
+            for part in np.split(positions, np.unique(starts[1:])):
+                if part.size:
+                    _mark(packed, part)
     return packed
 
 
-def _far_apart(positions: Integer[np.ndarray, " some"]) -> list[int]:
-    """Where to cut positions so that each part spans few weights (or is a single one)."""
-    span = 32 * _BLOCK
-    if int(positions[-1]) - int(positions[0]) <= span:
-        return []
-    steps = np.arange(int(positions[0]) + span, int(positions[-1]) + 1, span)
-    return sorted(set(np.searchsorted(positions, steps).tolist()) - {0, positions.size})
+def _mark(packed: UInt8[np.ndarray, " bytes"], positions: Integer[np.ndarray, " some"]) -> None:
+    begin = int(positions[0]) // 8
+    scratch = np.zeros(int(positions[-1]) + 1 - 8 * begin, dtype=np.bool_)
+    scratch[positions - 8 * begin if begin else positions] = True
+    marked = bits.pack(scratch)
+    packed[begin : begin + marked.size] |= marked
 
 
 def _escaped(gaps: Integer[np.ndarray, " listed"]) -> UInt8[np.ndarray, " bytes"]:
@@ -250,8 +253,19 @@ def decode_origin(frame: bytes, size: int, width: int) -> Integer[np.ndarray, " 
     return np.ascontiguousarray(planes.reshape(width, size).T).view(f"<u{width}").reshape(size)
 
 
+class _Contexts(threading.local):
+    """Contexts of each thread: they take longer to make than a small frame takes to code."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=_LEVEL)
+        self.decompressor = zstandard.ZstdDecompressor()
+
+
+_contexts = _Contexts()
+
+
 def _compress(data: bytes) -> bytes:
-    return zstandard.ZstdCompressor(level=_LEVEL).compress(data)
+    return _contexts.compressor.compress(data)
 
 
 def _decompress(frame: bytes, limit: int, *, exact: bool = False) -> bytes:
@@ -264,6 +278,6 @@ def _decompress(frame: bytes, limit: int, *, exact: bool = False) -> bytes:
             )
         if declared == 0:
             return b""
-        return zstandard.ZstdDecompressor().decompress(frame, max_output_size=limit, allow_extra_data=False)
+        return _contexts.decompressor.decompress(frame, max_output_size=limit, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise ArchiveError(f"damaged frame: {error}") from error

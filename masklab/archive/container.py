@@ -234,6 +234,8 @@ def _checked_document(head: bytes) -> tuple[dict[str, Any], str, Spans]:
         raise ArchiveError("not a masklab member file (its document names no format)")
     if document["format"] not in FORMATS:
         raise ArchiveError(_unknown_format(document))
+    if not isinstance(document.get("tensors"), dict):
+        raise ArchiveError("damaged header (its document describes no tensors)")
     try:
         spans = _spans(document["tensors"])
         same = _header(text, document["tensors"], spans) == head

@@ -275,12 +275,17 @@ class Archive:
             row[:] = self._packed(own, layer, at, size)
         return rows
 
+    @cached_property
+    def _paths(self) -> dict[str, files.Location]:
+        places = {own: own.rpartition("/") for own in self.ids}
+        return {
+            own: member_path(self.directory, name, int(index)) for own, (name, _, index) in places.items()
+        }
+
     def _packed(self, member_id: str, layer: str, at: int, size: int) -> UInt8[np.ndarray, " bytes"]:
         known = self._catalogue.get(member_id)
         if known is not None and member_id not in self._opened:
-            population, _, index = member_id.rpartition("/")
-            path = member_path(self.directory, population, int(index))
-            found = catalogue.packed(path, known.frames[at], size)
+            found = catalogue.packed(self._paths[member_id], known.frames[at], size)
             if found is not None:
                 return found
         return self.member(member_id).packed(layer)

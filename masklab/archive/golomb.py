@@ -190,12 +190,12 @@ def _decoded(
         if short < 1 << planes:
             long = np.flatnonzero(remainders >= short)
             remainders[long] += remainders[long] - short + last_bits.take(long.size)
-        gaps = ends.quotients(remainders.size)
-        gaps *= m
-        gaps += remainders
-        gaps += 1
-        gaps[0] += position
-        found = np.cumsum(gaps, out=gaps)
+        steps = ends.lengths(remainders.size)  # q + 1; a step is q·m + r + 1
+        steps *= m
+        steps += remainders
+        steps -= m - 1
+        steps[0] += position
+        found = np.cumsum(steps, out=steps)
         position = int(found[-1])
         if position >= size:
             raise ArchiveError(f"gap list reaches weight {position} of a layer of {size}")
@@ -203,21 +203,23 @@ def _decoded(
 
 
 class _Ends:
-    """Quotients from a bitmap of zeros that are ended by ones."""
+    """Runs of zeros that are ended by a one, from a bitmap."""
 
     def __init__(self, packed: UInt8[np.ndarray, " bytes"]) -> None:
         self._packed, self._at = packed, 0
         self._found = np.zeros(0, dtype=np.int64)
         self._end = -1
 
-    def quotients(self, number: int) -> Int64[np.ndarray, " number"]:
-        """The next ones; as many must be there."""
+    def lengths(self, number: int) -> Int64[np.ndarray, " number"]:
+        """Bits of the next runs, their ones included; as many runs must be there."""
         while self._found.size < number:
             piece = self._packed[self._at : self._at + _BLOCK // 8]
             ends = np.flatnonzero(np.unpackbits(piece, bitorder="little").view(np.bool_)) + 8 * self._at
             self._found = np.concatenate([self._found, ends]) if self._found.size else ends
             self._at += piece.size
         taken, self._found = self._found[:number], self._found[number:]
-        quotients = np.diff(taken, prepend=self._end) - 1
+        lengths = np.empty(number, dtype=np.int64)
+        lengths[0] = taken[0] - self._end
+        np.subtract(taken[1:], taken[:-1], out=lengths[1:])
         self._end = int(taken[-1])
-        return quotients
+        return lengths

@@ -119,11 +119,13 @@ def write_hint(path: Path, data: bytes) -> None:
 def reading(path: Path) -> Iterator[Source]:
     """Open a file; its size stays that of the opened file should another replace it."""
     try:
-        with path.open("rb", buffering=0) as file:
-            handle = file.fileno()
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        try:
             yield Source(
                 lambda: os.fstat(handle).st_size, lambda offset, length: _read(handle, offset, length)
             )
+        finally:
+            os.close(handle)
     except FileNotFoundError as error:
         raise ArchiveError(f"{path} does not exist") from error
     except OSError as error:

@@ -1,6 +1,7 @@
 """Check a directory file by file, and a sample of its members against their stored predictions."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -157,13 +158,13 @@ def _chosen(stored: Sequence[tuple[str, int]], sample: int) -> list[tuple[str, i
     by_population: dict[str, list[tuple[str, int]]] = {}
     for member in stored:
         by_population.setdefault(member[0], []).append(member)
-    share = -(-sample // max(1, len(by_population)))
-    spread = [
-        [own[at] for at in np.unique(np.linspace(0, len(own) - 1, share).astype(int))]
-        for own in by_population.values()
+    turns = [name for turn in range(len(stored)) for name, own in by_population.items() if turn < len(own)]
+    quota = Counter(turns[:sample])
+    return [
+        own[at]
+        for name, own in by_population.items()
+        for at in np.linspace(0, len(own) - 1, quota[name]).round().astype(int)
     ]
-    turns = [own[turn] for turn in range(share) for own in spread if turn < len(own)]
-    return turns[:sample]
 
 
 def _test_data(out: files.Location, report: Report) -> tuple[np.ndarray, np.ndarray] | None:
@@ -190,10 +191,10 @@ def _task(
         archive = None
     for name, index in members:
         path = directory.member_path(out, name, index)
+        report.checked += images is None
         try:
             member = Member(path) if archive is None else archive.member(f"{name}/{index:04d}")
             if images is None:
-                report.checked += 1
                 member.verify()
             elif member.prediction().size:
                 _compare(member, *images, report)
