@@ -17,7 +17,7 @@ import masklab
 from benchmarks import clock
 from benchmarks.training import Row
 from masklab import bits, networks, stages, study
-from masklab.archive import Content, Member, codec, directory, encoding, files
+from masklab.archive import Content, Member, catalogue, codec, directory, encoding, files
 
 DENSITIES = (0.5, 0.3, 0.2, 0.1, 0.05, 0.01)
 SIZE = 1_000_000
@@ -247,7 +247,7 @@ def opening(members: int) -> list[Row]:
     """The table of a directory of many members: from the files, and from the catalogue."""
     with _study("mlp", 0.05, members, 20, 0.5) as out:
         masklab.open(out).members  # noqa: B018  libraries load outside the measurement
-        (out / ".catalogue.npz").unlink()
+        (out / catalogue.NAME).unlink()
         first = _seconds(lambda: masklab.open(out).members)
         again = min(_seconds(lambda: masklab.open(out).members) for _ in range(5))
         read = _seconds(lambda: [path.read_bytes() for path in out.rglob("*.safetensors")])

@@ -6,10 +6,8 @@ the files, and a catalogue that is missing, damaged or of another version is mad
 """
 
 import contextlib
-import io
 import json
-import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,9 +18,10 @@ from masklab.archive import blocks, codec, container, files
 from masklab.archive.member import Member
 from masklab.errors import ArchiveError
 
-NAME = ".catalogue.npz"
+NAME = ".catalogue"
 
 _VERSION = 1
+"""Of what is in the file; a catalogue of another version is made anew."""
 
 FRAME = np.dtype(
     [("begin", "<u8"), ("length", "<u8"), ("kept", "<u8"), ("codec", "u1"), ("checksum", "u1", 32)]
@@ -140,35 +139,30 @@ def packed(path: files.Location, frame: np.void, size: int) -> UInt8[np.ndarray,
 def _read(directory: files.Location, layers: list[Any]) -> dict[str, Entry]:
     """Entries by member id; none where there is no catalogue of these layers."""
     try:
-        with np.load(io.BytesIO(files.read(directory / NAME)), allow_pickle=False) as arrays:
-            index = json.loads(arrays["index"].tobytes())
-            frames = arrays["frames"]
-        if (index["version"], index["layers"]) != (_VERSION, layers):
-            return {}
-        if frames.dtype != FRAME or frames.shape != (len(index["entries"]), len(layers)):
-            return {}
-        return {
-            member: Entry(signature, facts, row)
-            for (member, signature, facts), row in zip(index["entries"], frames, strict=True)
-        }
-    except (ArchiveError, ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile):
+        data = files.read(directory / NAME)
+    except ArchiveError:
         return {}
+    checksum, _, rest = data.partition(b"\n")
+    if checksum != container.digest(rest).encode():
+        return {}
+    line, _, frames = rest.partition(b"\n")
+    index = json.loads(line)
+    if index["version"] != _VERSION or index["layers"] != layers:
+        return {}
+    rows = np.frombuffer(frames, dtype=FRAME).reshape(len(index["entries"]), len(layers))
+    return {
+        member: Entry(signature, facts, row)
+        for (member, signature, facts), row in zip(index["entries"], rows, strict=True)
+    }
 
 
 def _write(directory: files.Location, layers: list[Any], entries: Mapping[str, Entry]) -> None:
-    """Keep entries, where the directory can be written; nothing depends on it."""
+    """Keep entries, where the directory can be written; nothing depends on it.
+
+    A checksum, an index in JSON and the frames, a line feed between them.
+    """
     listed = [[member, known.signature, known.facts] for member, known in entries.items()]
     index = json.dumps({"version": _VERSION, "layers": layers, "entries": listed}, allow_nan=False)
-    buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        index=np.frombuffer(index.encode(), dtype=np.uint8),
-        frames=_stacked(known.frames for known in entries.values()),
-    )
+    rest = b"\n".join([index.encode(), b"".join(known.frames.tobytes() for known in entries.values())])
     with contextlib.suppress(ArchiveError):
-        files.write_atomic(directory / NAME, buffer.getvalue())
-
-
-def _stacked(rows: Iterable[np.ndarray]) -> np.ndarray:
-    listed = list(rows)
-    return np.stack(listed) if listed else np.zeros((0, 0), dtype=FRAME)
+        files.write_atomic(directory / NAME, container.digest(rest).encode() + b"\n" + rest)
