@@ -16,7 +16,7 @@ test: $(VENV)/test
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
 
-bench: $(VENV)/demo
+bench: $(VENV)/bench
 	$(BIN)/python -m benchmarks
 
 format: $(VENV)/test
@@ -33,6 +33,10 @@ $(VENV)/demo: pyproject.toml constraints.txt | $(VENV)/bin/pip
 
 $(VENV)/test: pyproject.toml constraints.txt | $(VENV)/bin/pip
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[test]'
+	touch $@ $(VENV)/demo
+
+$(VENV)/bench: pyproject.toml constraints.txt | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[bench]'
 	touch $@ $(VENV)/demo
 
 clean:

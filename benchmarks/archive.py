@@ -15,7 +15,6 @@ import zstandard
 
 import masklab
 from benchmarks import clock
-from benchmarks.training import Row
 from masklab import bits, networks, stages, study
 from masklab.archive import Content, Member, catalogue, codec, directory, encoding, files
 
@@ -37,8 +36,8 @@ class _Method:
             {"encode": lambda: self.encode(mask), "decode": lambda: self.decode(stored)}, rounds
         )
         size = len(stored[1]) if isinstance(stored, tuple) else len(stored)
-        rates = (bits.packed_size(mask.size) / float(taken[way].min()) / 1e6 for way in ("encode", "decode"))
-        return size, *rates
+        packed = bits.packed_size(mask.size) / 1e6
+        return size, packed / float(taken["encode"].min()), packed / float(taken["decode"].min())
 
 
 def _methods() -> dict[str, _Method]:
@@ -104,7 +103,7 @@ def codecs(rounds: int) -> list[str]:
     return lines
 
 
-def worst_size() -> Row:
+def worst_size() -> clock.Row:
     """Largest size over the entropy bound for layers of 10⁵ and 10⁶ weights, densities from 0.01 to 0.5."""
     random, worst = np.random.RandomState(1), (0.0, 0, 0.0)
     for size in (10**5, 10**6):
@@ -114,10 +113,10 @@ def worst_size() -> Row:
             worst = max(worst, (len(frame) / _entropy_bound(size, kept), size, float(density)))
     ratio, size, density = worst
     value = f"{ratio:.4f} (at density {density:g}, {size:,} weights)"
-    return Row("size of a mask ÷ entropy bound, worst of 100", "≤ 1.02", value, "1")
+    return clock.Row("size of a mask ÷ entropy bound, worst of 100", "≤ 1.02", value, "1")
 
 
-def encoding_rate(rounds: int) -> list[Row]:
+def encoding_rate(rounds: int) -> list[clock.Row]:
     """Encoding all layers of Conv6 on one core."""
     rows = []
     for density, reach in ((0.5, "≥ 100"), (0.05, "≥ 100")):
@@ -132,7 +131,7 @@ def encoding_rate(rounds: int) -> list[Row]:
         )
         size, best = sum(bits.packed_size(mask.size) for mask in flat), float(taken["masklab"].min())
         rows.append(
-            Row(
+            clock.Row(
                 f"encoding Conv6 at density {density:g}, MB/s of packed bytes (of booleans)",
                 reach,
                 f"{size / best / 1e6:.0f} ({8 * size / best / 1e6:.0f})",
@@ -199,7 +198,7 @@ def _multiply(out: Path, members: int, distinct: int, density: float) -> None:
             path.write_bytes(encoding.encode(content))  # no fsync: this is not what is measured
 
 
-def loading(members: int) -> list[Row]:
+def loading(members: int) -> list[clock.Row]:
     """Masks of Conv6 into packed rows, all layers of a thousand members, on one core."""
     rows = []
     for density, reach in ((0.5, "≥ 400"), (0.05, "≥ 100")):
@@ -210,7 +209,7 @@ def loading(members: int) -> list[Row]:
             again = min(_seconds(lambda out=out: _load(out)) for _ in range(3))
             size = members * sum(bits.packed_size(row["size"]) for row in archive.study["network"]["layers"])
             rows.append(
-                Row(
+                clock.Row(
                     f"loading {members} masks of Conv6 at density {density:g} into packed rows, MB/s",
                     reach,
                     f"{size / again / 1e6:.0f} ({size / first / 1e6:.0f} before there is a catalogue)",
@@ -243,7 +242,7 @@ def _copy_rate() -> float:
     return 2**26 / min(_seconds(data.copy) for _ in range(5))
 
 
-def opening(members: int) -> list[Row]:
+def opening(members: int) -> list[clock.Row]:
     """The table of a directory of many members: from the files, and from the catalogue."""
     with _study("mlp", 0.05, members, 20, 0.5) as out:
         masklab.open(out).members  # noqa: B018  libraries load outside the measurement
@@ -253,11 +252,11 @@ def opening(members: int) -> list[Row]:
         read = _seconds(lambda: [path.read_bytes() for path in out.rglob("*.safetensors")])
         shutil.rmtree(out / directory.MEMBERS)
     return [
-        Row(
+        clock.Row(
             f"opening {members:,} members (files in the page cache) and making their table, first time",
             "≤ 3 s",
             f"{first:.2f} s",
             f"{read:.2f} s: reading the files",
         ),
-        Row("the same from the catalogue", "≤ 0.5 s", f"{again:.2f} s", "one stat per file"),
+        clock.Row("the same from the catalogue", "≤ 0.5 s", f"{again:.2f} s", "one stat per file"),
     ]

@@ -3,12 +3,35 @@
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table of results.
+
+    Attributes:
+        measure: What is compared.
+        reach: The number to reach.
+        value: The number measured, with its spread.
+        limit: What the machine allows.
+    """
+
+    measure: str
+    reach: str
+    value: str
+    limit: str
+
+
+def table(rows: Sequence[Row]) -> list[str]:
+    """Lines of a Markdown table."""
+    head = ["| measure | reach | measured | physical limit |", "|---|---|---|---|"]
+    return head + [f"| {row.measure} | {row.reach} | {row.value} | {row.limit} |" for row in rows]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,24 +19,7 @@ CONV6_GFLOP = 118.0
 DEMO_MEMBERS, DEMO_BATCH, DEMO_WIDTH = 12, 64, 0.125
 
 
-@dataclass(frozen=True)
-class Row:
-    """One line of the table.
-
-    Attributes:
-        measure: What is compared.
-        reach: The number to reach.
-        value: The number measured, with its spread.
-        limit: What the machine allows.
-    """
-
-    measure: str
-    reach: str
-    value: str
-    limit: str
-
-
-def conv6(limits: clock.Limits, rounds: int) -> list[Row]:
+def conv6(limits: clock.Limits, rounds: int) -> list[clock.Row]:
     """Conv6 steps on all cores of a CPU."""
     dtype = torch.bfloat16 if device.multiplies_bf16() else torch.float32
     name = str(dtype).removeprefix("torch.")
@@ -70,19 +52,19 @@ def conv6(limits: clock.Limits, rounds: int) -> list[Row]:
     extra_s = weights * 34 / limits.copy / 1e9
     mine_s, dense_s = over_dense["edge-popup"].seconds
     return [
-        Row(
+        clock.Row(
             f"Conv6, batch 128: Edge-Popup step ÷ dense SGD step, {name}, channels-last",
             "≤ 1.08",
             f"{over_dense['edge-popup']}; {mine_s * 1e3:.0f} ms, dense {dense_s * 1e3:.0f} ms",
             f"{1 + extra_s / dense_s:.3f}: 34 bytes more per weight and step at the bandwidth measured",
         ),
-        Row(
+        clock.Row(
             f"the same with Biprop, {name}",
             "–",
             str(over_dense["biprop"]),
             "as above, and one more pass for the gain",
         ),
-        Row(
+        clock.Row(
             f"Conv6 Edge-Popup step ({name}) ÷ published style (float32, contiguous, full sort)",
             "≤ 0.28",
             f"{over_style}; published {over_style.seconds[1] * 1e3:.0f} ms",
@@ -92,7 +74,7 @@ def conv6(limits: clock.Limits, rounds: int) -> list[Row]:
     ]
 
 
-def demo(rounds: int) -> list[Row]:
+def demo(rounds: int) -> list[clock.Row]:
     """Time per member-epoch of a population on the digits: 12 members of conv2 × 0.125, batch 64."""
     digits = datasets.load("digits")
     images = torch.from_numpy(digits.train_images).float() / 16
@@ -113,7 +95,7 @@ def demo(rounds: int) -> list[Row]:
     low, median, high = np.quantile(ratios, [0.25, 0.5, 0.75])
     mine, theirs = np.median(seconds, axis=0)
     return [
-        Row(
+        clock.Row(
             "digits demo population (12 members, edge-popup): time per member-epoch ÷ published style",
             "≤ 0.25",
             f"{median:.3f} ({low:.3f}–{high:.3f}, {rounds} rounds); {mine * 1e3:.0f} ms, "
@@ -139,13 +121,13 @@ def _demo_seconds(epochs: int) -> float:
         return time.perf_counter() - started
 
 
-def peak(members: int = 6) -> list[Row]:
+def peak(members: int = 6) -> list[clock.Row]:
     """Peak memory of a Conv6 cohort on a CPU."""
     rows = []
     for precision in ("fp32", "bf16") if device.multiplies_bf16() else ("fp32",):
         top, expected = memory.measure(members, precision)
         rows.append(
-            Row(
+            clock.Row(
                 f"peak memory of {members} members of Conv6 (batch 128, {precision}, loop) ÷ computed sum",
                 "≤ 1.3",
                 f"{top / expected:.2f}; {top / 1e6:.0f} MB ÷ {expected / 1e6:.0f} MB",
@@ -155,7 +137,7 @@ def peak(members: int = 6) -> list[Row]:
     return rows
 
 
-def gpu(rounds: int) -> list[Row]:
+def gpu(rounds: int) -> list[clock.Row]:
     """Members side by side, and Conv6, on a GPU."""
     settings, members, limits = networks.Settings("conv2", 0.25), 32, clock.Limits.measured("cuda")
     rows = []
@@ -173,7 +155,7 @@ def gpu(rounds: int) -> list[Row]:
         )
         found = clock.ratio(taken["published"] * members, taken["masklab"])
         rows.append(
-            Row(
+            clock.Row(
                 f"GPU: 32 members of conv2 × 0.25: member-steps per second ÷ published style, {dtype}",
                 "≥ 20",
                 str(found),
@@ -193,5 +175,7 @@ def gpu(rounds: int) -> list[Row]:
             rounds,
         )
         found = clock.ratio(taken["masklab"], taken["dense"])
-        rows.append(Row(f"GPU: Conv6, Edge-Popup step ÷ dense step, {dtype}", "≤ 1.10", str(found), "1"))
+        rows.append(
+            clock.Row(f"GPU: Conv6, Edge-Popup step ÷ dense step, {dtype}", "≤ 1.10", str(found), "1")
+        )
     return rows

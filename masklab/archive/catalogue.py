@@ -5,7 +5,6 @@ signature (size, time, number or tag) that it had when it was read; whatever the
 the files, and a catalogue that is missing, damaged or of another version is made anew.
 """
 
-import contextlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -159,10 +158,10 @@ def _read(directory: files.Location, layers: list[Any]) -> dict[str, Entry]:
 def _write(directory: files.Location, layers: list[Any], entries: Mapping[str, Entry]) -> None:
     """Keep entries, where the directory can be written; nothing depends on it.
 
-    A checksum, an index in JSON and the frames, a line feed between them.
+    A checksum, an index in JSON and the frames, a line feed between them. Nobody waits for the disk: what two
+    processes or a loss of power leave half written does not have its checksum.
     """
     listed = [[member, known.signature, known.facts] for member, known in entries.items()]
     index = json.dumps({"version": _VERSION, "layers": layers, "entries": listed}, allow_nan=False)
     rest = b"\n".join([index.encode(), b"".join(known.frames.tobytes() for known in entries.values())])
-    with contextlib.suppress(ArchiveError):
-        files.write_atomic(directory / NAME, container.digest(rest).encode() + b"\n" + rest)
+    files.write_hint(directory / NAME, container.digest(rest).encode() + b"\n" + rest)

@@ -85,9 +85,9 @@ def _estimates(
     slices, width = _SAMPLE
     golomb_bytes = golomb.length(number, mask.size)
     if mask.size > 2 * slices * width:
-        starts = np.linspace(0, mask.size - width, slices).astype(int)
-        rows = (mask, listed)
-        own, others = (np.concatenate([row[start : start + width] for start in starts]) for row in rows)
+        starts = range(0, mask.size - width + 1, (mask.size - width) // (slices - 1))
+        own = np.concatenate([mask[start : start + width] for start in starts])
+        others = own if listed is mask else ~own
     else:
         own, others = mask, listed
     scale = mask.size / own.size
@@ -112,8 +112,9 @@ def _frames(
 ) -> dict[str, bytes]:
     frames = {"bitmap": _compress(bits.pack(mask).tobytes())} if "bitmap" in tried else {}
     if "gaps" in tried or "golomb" in tried:
-        gaps = np.diff(_true_at(listed), prepend=-1)
-        gaps -= 1
+        found = _true_at(listed)
+        gaps = found.copy()
+        gaps[1:] -= found[:-1] + 1
         if "gaps" in tried:
             frames["gaps"] = _compress(_escaped(gaps).tobytes())
         if "golomb" in tried:
@@ -276,7 +277,11 @@ def _decompress(frame: bytes, limit: int, *, exact: bool = False) -> bytes:
             raise ArchiveError(
                 f"frame declares {declared} bytes; {'exactly' if exact else 'at most'} {limit}"
             )
-        if declared == 0:
+        if declared == 0:  # the library returns nothing then, whatever else stands there
+            unpacking = zstandard.ZstdDecompressor().decompressobj()
+            whole = frame.startswith(zstandard.FRAME_HEADER) and unpacking.decompress(frame) == b""
+            if not whole or not unpacking.eof or unpacking.unused_data:
+                raise ArchiveError("damaged frame: it declares 0 bytes and goes on or stops short")
             return b""
         return _contexts.decompressor.decompress(frame, max_output_size=limit, allow_extra_data=False)
     except zstandard.ZstdError as error:

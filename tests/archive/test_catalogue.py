@@ -1,5 +1,6 @@
 """The catalogue is a cache: it makes nothing wrong, and whatever happens to it loses nothing."""
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -162,9 +163,9 @@ def test_a_directory_that_cannot_be_written_is_read_all_the_same(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
-        raise ArchiveError("read-only")
+        raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr(files, "write_atomic", refuse)
+    monkeypatch.setattr(Path, "write_bytes", refuse)
     assert len(Archive(folder).rows) == 5
     assert not (folder / catalogue.NAME).exists()
 
