@@ -112,7 +112,7 @@ def test_an_interruption_between_two_epochs_changes_no_byte(
             patch.setattr(cohort, "file_progress", lambda path, stop=stop: stop)
             with pytest.raises(KeyboardInterrupt):
                 train(of, tmp_path / "out", checkpoint_s=0.0)
-        assert len(list((tmp_path / "out/checkpoints").iterdir())) == 1
+        assert len(list((tmp_path / "out/checkpoints").glob("*.checkpoint"))) == 1
     gradients.calls = 0
     train(of, tmp_path / "out", checkpoint_s=0.0)
     assert gradients.calls == 1  # the checkpoint inside the last epoch is the last one
@@ -236,7 +236,7 @@ def test_one_file_per_cohort_at_any_time(
 
     def saved(self: checkpoint.File, trainer: cohort.Trainer) -> None:
         save(self, trainer)
-        names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+        names = sorted(path.name for path in (tmp_path / "checkpoints").glob("*.checkpoint"))
         seen.append([name for name in names if not name.endswith(".progress")])
 
     monkeypatch.setattr(checkpoint.File, "save", saved)
