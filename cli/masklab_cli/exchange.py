@@ -33,7 +33,7 @@ def import_masks(
     ] = False,
 ) -> None:
     """Take masks of other tools as a population of a study; pickled code is never run."""
-    from masklab import stages
+    from masklab import progress, stages
     from masklab.archive import files
 
     outcome = stages.import_masks(
@@ -46,7 +46,8 @@ def import_masks(
         by_order=by_order,
     )
     typer.echo(
-        f"{files.location(out)}: {outcome.population}: {outcome.written} masks imported ({outcome.format}), "
+        f"{files.location(out)}: {outcome.population}: {progress.plural(outcome.written, 'mask')} imported "
+        f"({outcome.format}), "
         f"{outcome.present} already there; not known: {', '.join(outcome.unknown)}"
     )
 

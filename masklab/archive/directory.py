@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float32, UInt8
 from masklab import bits
 from masklab.archive import blocks, catalogue, files
 from masklab.archive.member import Member, member_id
-from masklab.archive.study_file import POPULATION_NAME, STUDY, read_study
+from masklab.archive.study_file import IMPORTED_MEMBER_FIELDS, POPULATION_NAME, STUDY, read_study
 from masklab.errors import ArchiveError
 
 if TYPE_CHECKING:
@@ -86,23 +86,6 @@ _MEMBER_FIELDS = {
     "data.mean": list,
     "data.deviation": list,
 }
-
-
-_IMPORTED_FIELDS = {
-    "pruner": str,
-    "gate": str,
-    "density": float,
-    "levels": dict,
-    "accuracy.n_test": int,
-    "history.loss": list,
-    "events": list,
-    "imported.weights": str,
-    "imported.tensors": dict,
-    "imported.shapes": dict,
-    "imported.renamed": bool,
-    "imported.unknown": list,
-}
-"""Fields of a member that came from another tool."""
 
 
 class Archive:
@@ -192,7 +175,7 @@ class Archive:
     def _check_belongs(self, member: Member) -> None:
         """Hold a member against the study before any of its tensors is read."""
         imported = "imported" in member.facts
-        files.require(member.facts, _IMPORTED_FIELDS if imported else _MEMBER_FIELDS, member.path)
+        files.require(member.facts, IMPORTED_MEMBER_FIELDS if imported else _MEMBER_FIELDS, member.path)
         if member.recipe is None and not imported:
             raise ArchiveError(f"{member.path} has no recipe of its base weights, and was not imported")
         layers = [(layer["name"], layer["shape"]) for layer in self.study["network"]["layers"]]

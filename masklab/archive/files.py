@@ -101,6 +101,15 @@ def listing(folder: Location) -> dict[str, str]:
     return local.listing(folder) if isinstance(folder, Path) else remote.listing(folder)
 
 
+def folders(folder: Location) -> list[str]:
+    """Names of a folder's folders; none where the folder is missing.
+
+    Raises:
+        ArchiveError: The system refuses.
+    """
+    return local.folders(folder) if isinstance(folder, Path) else remote.folders(folder)
+
+
 def exists(path: Location) -> bool:
     """Whether a file or folder is there.
 

@@ -168,6 +168,15 @@ def listing(folder: Path) -> dict[str, str]:
     return found
 
 
+def folders(folder: Path) -> list[str]:
+    """Names of a folder's folders."""
+    try:
+        with refusals("list", folder), os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir())
+    except FileNotFoundError:
+        return []
+
+
 def exists(path: Path) -> bool:
     """Whether anything is there."""
     with refusals("look for", path):

@@ -126,6 +126,17 @@ def listing(folder: "UPath") -> dict[str, str]:
     }
 
 
+def folders(folder: "UPath") -> list[str]:
+    """Names of a folder's folders, from one listing."""
+    try:
+        with _system("list", folder) as system:
+            entries = system.ls(folder.path, detail=True)
+    except FileNotFoundError:
+        return []
+    names = (str(entry["name"]).rstrip("/") for entry in entries if entry.get("type") == "directory")
+    return sorted(name.rpartition("/")[2] for name in names if name != folder.path.rstrip("/"))
+
+
 def _signature(entry: Mapping[str, Any]) -> str:
     return "-".join(f"{entry[key]}" for key in _SIGNATURE if entry.get(key) is not None)
 

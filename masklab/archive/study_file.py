@@ -46,6 +46,22 @@ _IMPORTED_FIELDS = {
 """Fields of a study that no recipe gives: all of its populations came from other tools."""
 
 
+IMPORTED_MEMBER_FIELDS = {
+    "pruner": str,
+    "gate": str,
+    "density": float,
+    "levels": dict,
+    "accuracy.n_test": int,
+    "history.loss": list,
+    "events": list,
+    "imported.weights": str,
+    "imported.tensors": dict,
+    "imported.shapes": dict,
+    "imported.renamed": bool,
+    "imported.unknown": list,
+}
+"""Fields of a member file whose mask came from another tool."""
+
 _SOURCE_FIELDS = {"format": str, "weights": str, "files": list, "unknown": list}
 """What the study says of where an imported population came from."""
 

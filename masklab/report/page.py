@@ -128,7 +128,7 @@ def provenance(analysis: load.Analysis) -> list[tuple[str, str]]:
     return [
         ("command", numbers.plain(facts.command)),
         (
-            "trained",
+            "imported" if study.recipe_digest is None else "trained",
             " – ".join(dict.fromkeys(_moment(date) for date in (facts.created, facts.updated) if date)),
         ),
         ("analysed", _moment(analysis.results.created)),

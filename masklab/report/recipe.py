@@ -192,6 +192,7 @@ def mark(population: models.Population) -> str:
         >>> row = dict.fromkeys(models.Population.model_fields, 0)
         >>> row |= {"name": "a", "pruner": "a", "options": {}, "overrides": {}, "refresh_events": None}
         >>> row |= {"gate": None, "refresh": None, "control": None, "trained": True, "compared": False}
+        >>> row |= {"imported": None}
         >>> mark(models.Population(**row))
         'accuracy reference'
     """

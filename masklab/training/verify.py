@@ -118,9 +118,7 @@ def _take_stock(out: files.Location, report: Report) -> list[tuple[str, int]]:
 
 
 def _folders(out: files.Location, populations: dict[str, int]) -> list[str]:
-    folder = out / directory.MEMBERS
-    present = [entry.name for entry in folder.iterdir() if entry.is_dir()] if files.exists(folder) else []
-    return sorted({*populations, *present})
+    return sorted({*populations, *files.folders(out / directory.MEMBERS)})
 
 
 def _folder(out: files.Location, name: str, report: Report) -> tuple[set[int], set[int]]:

@@ -131,6 +131,7 @@ NEWER = r"format 3 needs masklab 0\.2\.0 or newer \(pip install 'masklab>=0\.2\.
         ({"format": 2, "tensors": {}}, "incomplete description"),
         ({"format": 2, "tensors": {"mask/fc": {"dtype": "I64", "shape": []}}}, "damaged header"),
         ({"format": 2}, "damaged header"),
+        ({"format": 2, "tensors": [1]}, "damaged header"),
         ([], "its document names no format"),
         ("x", "its document names no format"),
     ],
@@ -146,13 +147,6 @@ def _text(file: Path) -> str:
 
 
 TEXTS = {
-    "a name twice": lambda text: text.replace('"index":3', '"index":4,"index":3'),
-    "a name twice and spaced": lambda text: text.replace('"index":3', '"index" :4,"index":3'),
-    "two names, one twice and one spaced": lambda text: text.replace(
-        '"index":3', '"index":4,"index":3,"more" :1'
-    ),
-    "a name twice in a layer": lambda text: text.replace('"kept":4', '"kept":5,"kept":4', 1),
-    "a name twice, once escaped": lambda text: text.replace('"index":3', '"\\u0069ndex":4,"index":3'),
     "not a number": lambda text: text.replace('"index":3', '"index":3,"more":NaN'),
     "a text that never ends": lambda text: text[:-1] + ',"x":"',
     "something behind": lambda text: text + "{}",
@@ -168,6 +162,26 @@ def test_a_text_that_is_not_one_document_is_refused(file: Path, name: str) -> No
     file.write_bytes(changed.header(Member(file).facts, TEXTS[name](text)) + _body(whole))
     with pytest.raises(ArchiveError, match="no readable masklab document"):
         Member(file)
+
+
+TWICE = {
+    "a name twice": lambda text: text.replace('"index":3', '"index":4,"index":3'),
+    "spaced": lambda text: text.replace('"index":3', '"index" :4,"index":3'),
+    "one more spaced": lambda text: text.replace('"index":3', '"index":4,"index":3,"more" :1'),
+    "in a layer": lambda text: text.replace('"kept":4', '"kept":5,"kept":4', 1),
+    "once escaped": lambda text: text.replace('"index":3', '"\\u0069ndex":4,"index":3'),
+}
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_a_name_that_stands_twice_is_found(file: Path, name: str) -> None:
+    """The last one counts, as for every other reader, and verifying refuses the file."""
+    whole, text = file.read_bytes(), _text(file)
+    file.write_bytes(changed.header(Member(file).facts, TWICE[name](text)) + _body(whole))
+    stored = Member(file)
+    assert (stored.facts["index"], stored.layers[0].kept) == (3, 4)
+    with pytest.raises(ArchiveError, match="description is not in canonical form"):
+        stored.verify()
 
 
 @pytest.mark.parametrize("more", ['"x": 1', '"x":1e999', '"x":1.50', '"x":"\\u0061"', '"x":" :\\":"'])

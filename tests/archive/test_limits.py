@@ -24,7 +24,7 @@ from masklab.errors import ArchiveError
 from . import changed, samples
 
 ADDRESS_SPACE = 3 * 2**30
-PEAK = 700 * 2**20
+PEAK = 2**30
 """Bytes that reading may take at its highest; a header of 16 MiB in many small pieces takes the most."""
 
 TIMEOUT_S = 100.0

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import masklab
@@ -100,6 +101,20 @@ def test_a_file_is_written_once_and_nothing_is_asked_while_a_step_is_made(
     assert first < 60
 
 
+def test_the_catalogue_lies_beside_the_members_and_is_used(
+    done: tuple[str, list[str], str], server: Server
+) -> None:
+    out = files.location(done[0])
+    first = masklab.open(done[0]).members
+    assert ".catalogue" in files.listing(out)
+    server.requests()
+    again = masklab.open(done[0]).members
+    pd.testing.assert_frame_equal(first, again)
+    asked = server.requests()
+    assert any(".catalogue" in request for request in asked)
+    assert not [request for request in asked if ".safetensors" in request]
+
+
 def test_a_study_is_opened_from_python(
     done: tuple[str, list[str], str], local: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -124,6 +139,8 @@ def test_every_command_takes_a_url(done: tuple[str, list[str], str], cli: Cli, s
     code, out, err = cli("reproduce", url, "biprop+iterand-d0.5/0000")
     assert code == 0
     assert "bit-identical" in out
+    code, out, _ = cli("verify", url, "--jobs", 1)
+    assert (code, out) == (0, "3 member files checked, 3 rebuilt and compared: no problem\n")
     code, out, err = cli("report", f"{url}/", "-o", f"{url}/pages/one.html")
     assert (code, out) == (0, f"{url}/pages/one.html\n")
     pages = [files.read(files.location(url) / name) for name in ("report.html", "pages/one.html")]
@@ -161,6 +178,10 @@ def test_a_damaged_file_is_refused(
         assert err.startswith("masklab: ")
         assert f"{done[0]}/{path}" in err
         assert err.count("\n") == 1
+        code, said, _ = cli("verify", done[0], "--jobs", 1)
+        assert code == 1
+        assert f"{done[0]}/{path}" in said.splitlines()[0]
+        assert said.endswith(": 1 problem\n")
     finally:
         files.write_atomic(out / path, content)
 

@@ -1,7 +1,9 @@
 """Files as other tools write them."""
 
+import io
 import math
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from torch.nn.utils import prune
 from masklab import stages
 from masklab.archive import Archive
 from masklab.archive.exchange import Outcome
+
+EYE = torch.eye(3)
 
 SHAPES = {"convs.0": (6, 1, 3, 3), "convs.2": (4, 6, 3, 3), "linear.0": (5, 16, 1, 1)}
 """Layers of a network of hidden-networks: fully connected ones are 1×1 convolutions."""
@@ -97,3 +101,29 @@ def equal(first: Any, second: Any) -> bool:
         first[name].dtype == second[name].dtype and np.array_equal(first[name], second[name])
         for name in first
     )
+
+
+def savez(place: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """`np.savez` with names that are no words of Python."""
+    named: dict[str, Any] = dict(arrays)
+    np.savez(place, **named)
+
+
+def give(out: Path, own: str, target: Path, **options: Any) -> Path:
+    """`stages.export`."""
+    stages.export(out, own, target, **options)
+    return target
+
+
+def npz_bytes(**arrays: np.ndarray) -> bytes:
+    """What `np.savez_compressed` writes."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # pyright: ignore[reportArgumentType]
+    return buffer.getvalue()
+
+
+def torch_bytes(document: object, **options: bool) -> bytes:
+    """What `torch.save` writes."""
+    buffer = io.BytesIO()
+    torch.save(document, buffer, **options)  # pyright: ignore[reportArgumentType]
+    return buffer.getvalue()

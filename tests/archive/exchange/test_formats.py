@@ -58,8 +58,9 @@ def test_prune_of_other_parameters(tmp_path: Path) -> None:
     prune.random_unstructured(attention.out_proj, "bias", amount=2)
     place = samples.save(tmp_path, "a.pt", attention.state_dict())
     archive, (own,) = samples.only(tmp_path / "out", place)
-    masks = {"out_proj.bias": attention.out_proj.bias_mask, "in_proj_weight": attention.in_proj_weight_mask}
-    assert samples.equal(archive.mask(own), {name: mask.numpy() > 0 for name, mask in masks.items()})
+    names = ("out_proj.bias", "in_proj_weight")
+    masks = {name: attention.get_buffer(f"{name}_mask").numpy() > 0 for name in names}
+    assert samples.equal(archive.mask(own), masks)
     assert set(archive.member(own).parameters()) == {"in_proj_bias", "out_proj.weight"}
 
 
@@ -146,7 +147,7 @@ def test_arrays_of_zero_and_one(tmp_path: Path, suffix: str, kind: str) -> None:
     arrays = {name: mask.astype(kind) for name, mask in _masks().items()}
     place = tmp_path / f"a.{suffix}"
     if suffix == "npz":
-        np.savez(place, **arrays)
+        samples.savez(place, arrays)
     elif suffix == "pt":
         torch.save({name: torch.from_numpy(array) for name, array in arrays.items()}, place)
     else:
@@ -176,7 +177,8 @@ def test_weights_in_which_zero_means_pruned(tmp_path: Path, kind: torch.dtype) -
 
 def test_masks_beside_weights(tmp_path: Path) -> None:
     weights = np.arange(1, 13, dtype=np.float32).reshape(4, 3)
-    np.savez(tmp_path / "a.npz", **{"b": _masks()["b"], "b.weight": weights, "b.bias": weights[:, 0].copy()})
+    arrays = {"b": _masks()["b"], "b.weight": weights, "b.bias": weights[:, 0].copy()}
+    samples.savez(tmp_path / "a.npz", arrays)
     archive, (own,) = samples.only(tmp_path / "out", tmp_path / "a.npz")
     assert samples.equal(archive.mask(own), {"b": _masks()["b"]})
     assert samples.equal(archive.weights(own), {"b": weights})
@@ -202,7 +204,7 @@ def test_prefixes_of_wrappers_go(tmp_path: Path, prefix: str) -> None:
 
 def test_an_empty_layer_is_a_mask_as_any_other(tmp_path: Path) -> None:
     masks = {"a": np.zeros((3, 3), dtype=bool), "b": np.eye(3, dtype=bool)}
-    np.savez(tmp_path / "a.npz", **masks)
+    samples.savez(tmp_path / "a.npz", masks)
     archive, (own,) = samples.only(tmp_path / "out", tmp_path / "a.npz")
     assert samples.equal(archive.mask(own), masks)
     archive.member(own).verify()
@@ -239,6 +241,6 @@ def test_a_fraction_for_masks_has_no_effect(tmp_path: Path) -> None:
 
 def test_the_order_of_layers_is_the_files(tmp_path: Path) -> None:
     masks = {f"conv{number}": np.eye(3, dtype=bool) for number in (10, 2, 1)}
-    np.savez(tmp_path / "a.npz", **masks)
+    samples.savez(tmp_path / "a.npz", masks)
     _, (own,) = samples.only(tmp_path / "out", tmp_path / "a.npz")
     assert list(Archive(tmp_path / "out").mask(own)) == ["conv10", "conv2", "conv1"]
