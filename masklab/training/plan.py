@@ -77,6 +77,8 @@ def read_or_make(
     ):
         raise ArchiveError(f"{path} names members that the study does not have, or one of them twice")
     for population in record["populations"]:
+        if "imported" in population:  # nothing is trained there
+            continue
         name = population["name"]
         largest = _cohort_members(record, population, plan)
         new = [index for index in range(population["members"]) if (name, index) not in covered]

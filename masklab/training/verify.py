@@ -65,10 +65,16 @@ def verify(out: files.Location, sample: int, jobs: int, listener: Listener) -> R
     Raises:
         ArchiveError: `out` is no study's directory, or cannot be listed.
     """
+    if not files.exists(out):
+        raise ArchiveError(f"{out} does not exist; give the --out of a `masklab train`")
     report = Report()
-    stored = sorted(_take_stock(out, report))
-    rebuilt = _chosen(stored, sample)
-    data = _test_data(out, report) if rebuilt else None
+    study = _study(out, report)
+    stored = sorted(_take_stock(out, study, report))
+    foreign = {row["name"] for row in study["populations"] if "imported" in row} if study else set()
+    rebuilt = _chosen([own for own in stored if own[0] not in foreign], sample)
+    data = _test_data(study, report) if rebuilt else None
+    if foreign and sample:
+        report.notes.append(f"imported masks have no predictions to compare: {', '.join(sorted(foreign))}")
     tasks: list[tuple[Any, ...]] = [
         (out, stored[start : start + _BATCH], None) for start in range(0, len(stored), _BATCH)
     ]
@@ -88,15 +94,17 @@ def verify(out: files.Location, sample: int, jobs: int, listener: Listener) -> R
     return report
 
 
-def _take_stock(out: files.Location, report: Report) -> list[tuple[str, int]]:
-    """Populations and indices of the member files there are; what is wrong beside them goes to the report."""
-    if not files.exists(out):
-        raise ArchiveError(f"{out} does not exist; give the --out of a `masklab train`")
+def _study(out: files.Location, report: Report) -> dict[str, Any] | None:
     try:
-        populations = {p["name"]: p["members"] for p in study_file.read_study(out)["populations"]}
+        return study_file.read_study(out)
     except ArchiveError as error:
         report.problems.append(str(error))
-        populations = None
+        return None
+
+
+def _take_stock(out: files.Location, study: dict[str, Any] | None, report: Report) -> list[tuple[str, int]]:
+    """Populations and indices of the member files there are; what is wrong beside them goes to the report."""
+    populations = None if study is None else {p["name"]: p["members"] for p in study["populations"]}
     for name in (directory.PLAN, f"{directory.ANALYSIS}/results.json"):
         if files.exists(out / name):
             _try(report, lambda name=name: files.read_json(out / name))
@@ -165,10 +173,12 @@ def _chosen(stored: Sequence[tuple[str, int]], sample: int) -> list[tuple[str, i
     ]
 
 
-def _test_data(out: files.Location, report: Report) -> tuple[np.ndarray, np.ndarray] | None:
+def _test_data(study: dict[str, Any] | None, report: Report) -> tuple[np.ndarray, np.ndarray] | None:
     """Test images and labels of the study, or None with a note on why there are none."""
     try:
-        data = study_file.read_study(out)["data"]
+        if study is None:
+            raise ArchiveError("the study cannot be read")
+        data = study["data"]
         loaded = datasets.load(data["name"], data.get("path"))
         if datasets.content_digest(loaded) != data["digest"]:
             raise DataError(f"data set {data['name']!r} is not the one that the study was trained on")

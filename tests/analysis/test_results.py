@@ -11,6 +11,7 @@ from masklab.analysis import distances, results
 from masklab.archive import Archive, files
 from masklab.errors import ArchiveError
 
+from ..archive import changed
 from . import builder
 
 POINT = {"pair": "a/0000–a/0001", "t": 0.5, "accuracy": 0.25}
@@ -118,8 +119,10 @@ def test_small_studies_are_analyzed(tmp_path, members):
 
 def test_missing_accuracies_stay_missing(tmp_path):
     archive = builder.build(tmp_path, builder.random_masks({"a": 0.5}, members=2))
-    facts = archive.member("a/0001").facts["accuracy"]
-    facts["best"] = facts["validation"] = None
+    changed.rewrite(
+        tmp_path / "members/a/0001.safetensors",
+        lambda document, _: document["accuracy"].update(best=None, validation=None),
+    )
     found = results.assemble(archive, distances.measure(archive))
     first, second = found["members"]
     assert (first["best_epoch"], first["best_epoch_accuracy"], first["validation_accuracy"]) == (2, 0.55, 0.4)
