@@ -12,7 +12,7 @@ layers from 10⁵ weights, and masks with structure become smaller still.
 
 import math
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 import zstandard
@@ -30,6 +30,8 @@ _ESCAPE = 255
 _BLOCK = 2**16  # codes that are decoded at a time: what they unpack to stays in the cache
 _SPAN = 2**21  # weights whose booleans are written at a time
 _SAMPLE = 8, 2**12  # slices, and weights in each, that tell which codecs are worth trying
+_WHOLE = 2**16  # weights up to which all codecs are tried on the whole mask
+_MAYBE = 1.06  # slices make a bitmap look larger than it is, by the table that each frame brings
 _HOPELESS = 1.03  # a codec that is so much larger than the best one on the sample is not tried
 _DENSE = 0.3  # share of listed weights from which only a bitmap is tried
 _NEAR, _WORTH = 1.019, 1.02  # a bitmap near the entropy stays, unless another codec is that much smaller
@@ -63,16 +65,25 @@ def encode_mask(mask: Bool[np.ndarray, " size"]) -> tuple[str, bytes]:
         return "bitmap", _bitmap(mask, bound)
     complement = 2 * kept > mask.size
     listed = ~mask if complement else mask
-    lengths = _estimates(mask, listed, mask.size - kept if complement else kept)
-    least, frames = min(lengths.values()), {}
-    if lengths["bitmap"] <= _WORTH * least:
-        frames["bitmap"] = _bitmap(mask, bound)
-        if len(frames["bitmap"]) <= min(_NEAR * bound, _WORTH * least):
-            return "bitmap", frames["bitmap"]
-    tried = {codec for codec in CODECS if lengths[codec] <= _HOPELESS * least} - frames.keys()
-    frames |= _frames(mask, listed, tried)
-    smallest = min(frames, key=lambda codec: (len(frames[codec]), codec))
-    return smallest, frames[smallest]
+    least, frames = float("inf"), {}
+    tried = set(CODECS)
+    if mask.size > _WHOLE:
+        lengths = _estimates(mask, listed, mask.size - kept if complement else kept)
+        least = min(lengths.values())
+        tried = {codec for codec in CODECS if lengths[codec] <= _HOPELESS * least}
+        if lengths["bitmap"] <= _MAYBE * least:
+            frames["bitmap"] = _bitmap(mask, bound)
+    if not _stays(frames, bound, least):
+        frames |= _frames(mask, listed, tried - frames.keys())
+        least = float(min(map(len, frames.values())))
+    stays = _stays(frames, bound, least)
+    codec = "bitmap" if stays else min(frames, key=lambda codec: (len(frames[codec]), codec))
+    return codec, frames[codec]
+
+
+def _stays(frames: Mapping[str, bytes], bound: float, least: float) -> bool:
+    """Whether a bitmap is good enough."""
+    return "bitmap" in frames and len(frames["bitmap"]) <= min(_NEAR * bound, _WORTH * least)
 
 
 def _estimates(
@@ -83,16 +94,11 @@ def _estimates(
     A Golomb frame's length follows from the number of gaps alone, however they lie.
     """
     slices, width = _SAMPLE
-    golomb_bytes = golomb.length(number, mask.size)
-    if mask.size > 2 * slices * width:
-        starts = range(0, mask.size - width + 1, (mask.size - width) // (slices - 1))
-        own = np.concatenate([mask[start : start + width] for start in starts])
-        others = own if listed is mask else ~own
-    else:
-        own, others = mask, listed
-    scale = mask.size / own.size
-    frames = _frames(own, others, {"bitmap", "gaps"})
-    return {codec: scale * len(frame) for codec, frame in frames.items()} | {"golomb": golomb_bytes}
+    starts = range(0, mask.size - width + 1, (mask.size - width) // (slices - 1))
+    own = np.concatenate([mask[start : start + width] for start in starts])
+    frames = _frames(own, own if listed is mask else ~own, {"bitmap", "gaps"})
+    lengths = {codec: mask.size / own.size * len(frame) for codec, frame in frames.items()}
+    return lengths | {"golomb": golomb.length(number, mask.size)}
 
 
 def _bitmap(mask: Bool[np.ndarray, " size"], bound: float) -> bytes:
@@ -112,9 +118,10 @@ def _frames(
 ) -> dict[str, bytes]:
     frames = {"bitmap": _compress(bits.pack(mask).tobytes())} if "bitmap" in tried else {}
     if "gaps" in tried or "golomb" in tried:
-        found = _true_at(listed)
+        found = _true_at(listed).astype(np.int32)  # no layer is so large that this would not hold them
         gaps = found.copy()
-        gaps[1:] -= found[:-1] + 1
+        gaps[1:] -= found[:-1]
+        gaps[1:] -= 1
         if "gaps" in tried:
             frames["gaps"] = _compress(_escaped(gaps).tobytes())
         if "golomb" in tried:

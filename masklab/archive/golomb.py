@@ -89,22 +89,24 @@ def encode(gaps: Integer[np.ndarray, " n"]) -> bytes:
     m = parameter(gaps.size / (int(gaps.sum()) + gaps.size)) if gaps.size else 1
     planes, short = _split(m)
     gaps = gaps.astype(np.int32, copy=False)
-    quotients = gaps // np.int32(m)  # by a scalar this is vectorised, `divmod` is not
-    remainders = (gaps - quotients * m).astype(np.uint8 if m <= 128 else np.int32)
-    first, last = remainders, np.zeros(0, dtype=bool)
+    narrow = np.uint8 if m <= 128 else np.int32
     if short < 1 << planes:
+        quotients = gaps // np.int32(m)  # by a scalar this is vectorised, `divmod` is not
+        remainders = (gaps - quotients * m).astype(narrow)
         long = remainders >= short
         remainders += short
-        last = (remainders & 1).view(np.bool_)[long] if m <= 128 else (remainders & 1).astype(bool)[long]
+        last = np.packbits(remainders[long] & 1, bitorder="little")
         first = np.where(long, remainders >> 1, remainders - short)
+    else:
+        quotients, first, last = gaps >> planes, (gaps & (m - 1)).astype(narrow), np.zeros(0, np.uint8)
     parts = [np.array([m], dtype="<u4").view(np.uint8)]
-    parts += [bits.pack(first & (1 << plane) != 0) for plane in reversed(range(planes))]
-    parts.append(bits.pack(last))
+    parts += [np.packbits(first & (1 << plane), bitorder="little") for plane in reversed(range(planes))]
     quotients += 1
     ends = np.cumsum(quotients)
     unary = np.zeros(int(ends[-1]) if ends.size else 0, dtype=bool)
-    unary[ends - 1] = True
-    return b"".join(part.tobytes() for part in (*parts, bits.pack(unary)))
+    ends -= 1
+    unary[ends] = True
+    return b"".join(part.tobytes() for part in (*parts, last, bits.pack(unary)))
 
 
 def positions(
