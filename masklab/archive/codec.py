@@ -69,7 +69,7 @@ def encode_mask(mask: Bool[np.ndarray, " size"]) -> tuple[str, bytes]:
     tried = set(CODECS)
     if mask.size > _WHOLE:
         lengths = _estimates(mask, listed, mask.size - kept if complement else kept)
-        least = min(lengths.values())
+        least = float(min(lengths.values()))
         tried = {codec for codec in CODECS if lengths[codec] <= _HOPELESS * least}
         if lengths["bitmap"] <= _MAYBE * least:
             frames["bitmap"] = _bitmap(mask, bound)
