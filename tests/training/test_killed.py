@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -175,13 +176,23 @@ def test_ctrl_c_ends_with_130_and_the_next_run_goes_on(
     assert member_bytes(tmp_path) == expected
 
 
-def test_two_processes_at_once_do_no_harm(whole: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None:
+def test_two_processes_at_once_train_every_member_once(
+    whole: tuple[Path, dict[str, bytes]], tmp_path: Path
+) -> None:
     study, expected = whole
     both = [start(study, tmp_path), start(study, tmp_path)]
+    trained = []
     for process in both:
-        _, err = process.communicate(timeout=180)
+        out, err = process.communicate(timeout=180)
         assert process.returncode == 0, err
+        counts = re.search(rb"(\d+) members trained, (\d+) already there", out)
+        assert counts is not None, out
+        trained.append(int(counts[1]))
+        assert int(counts[1]) + int(counts[2]) == len(expected)
+    assert sum(trained) == len(expected)
+    assert all(trained)  # they worked side by side
     assert member_bytes(tmp_path) == expected
+    assert not (tmp_path / "checkpoints").exists()
 
 
 def test_two_processes_that_grow_one_study_both_keep_their_population(tmp_path: Path) -> None:
