@@ -13,6 +13,7 @@ from masklab.archive import places as urls
 from masklab.errors import ArchiveError, ConfigError, DataError
 from masklab.progress import Listener, Silent
 from masklab.study import Study
+from masklab.training import plan as training_plan
 from masklab.training import run as training
 
 if TYPE_CHECKING:
@@ -109,12 +110,21 @@ def reproduce(
 
 
 def verify(
-    out: files.Location, *, sample: int = 8, jobs: int = 0, listener: Listener | None = None
+    out: files.Location,
+    *,
+    sample: int = 8,
+    trust: bool = False,
+    jobs: int = 0,
+    listener: Listener | None = None,
 ) -> "verification.Report":
-    """Check every file of a directory and a sample of its members (see `masklab.training.verify.verify`)."""
+    """Check every file of a directory and a sample of its members (see `masklab.training.verify.verify`).
+
+    Raises:
+        ArchiveError: `out` is no study's directory, or cannot be listed.
+    """
     from masklab.training import verify as verification
 
-    return verification.verify(out, sample, jobs, listener or Silent())
+    return verification.verify(out, sample, trust, jobs, listener or Silent())
 
 
 def show(out: files.Location) -> dict[str, Any]:
@@ -178,6 +188,7 @@ def analyze(out: files.Location, *, jobs: int = 0, listener: Listener | None = N
 
     listener, started = listener or Silent(), time.monotonic()
     archive = Archive(out)
+    files.sweep_temporaries(out)
     folder = out / directory.ANALYSIS
     files.refuse_file(folder)
     distances = distance_measures.measure(archive)
@@ -215,7 +226,7 @@ def _plan(out: files.Location) -> dict[str, Any]:
     if not files.exists(out / directory.PLAN):
         return {}
     plan = files.read_json(out / directory.PLAN)
-    return {key: plan.get(key) for key in ("engine", "precision", "device", "threads", "torch")}
+    return {key: plan.get(key) for key in training_plan.SETTLED}
 
 
 def is_analyzed(out: files.Location) -> bool:

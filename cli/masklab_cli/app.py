@@ -203,6 +203,10 @@ def verify(
     sample: Annotated[
         int, typer.Option(help="members to rebuild and compare with their predictions; -1 = all")
     ] = 8,
+    trust: Annotated[
+        bool,
+        typer.Option("--trust", help="rebuild networks of package.module:function: runs that code"),
+    ] = False,
     jobs: Jobs = 0,
 ) -> None:
     """Check every file of a directory, rebuild a sample of members, list what is wrong."""
@@ -210,7 +214,7 @@ def verify(
     from masklab_cli import progress
 
     listener = progress.listener()
-    found = stages.verify(_location(directory), sample=sample, jobs=jobs, listener=listener)
+    found = stages.verify(_location(directory), sample=sample, trust=trust, jobs=jobs, listener=listener)
     for note in found.notes:
         listener.note(note)
     for problem in found.problems:

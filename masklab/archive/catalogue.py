@@ -6,6 +6,7 @@ the files, and a catalogue that is missing, damaged or of another version is mad
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,8 @@ NAME = ".catalogue"
 
 _VERSION = 1
 """Of what is in the file; a catalogue of another version is made anew."""
+
+_FACTS = {"row", "draw", "digest", "snapshots", "population_digest"}
 
 FRAME = np.dtype(
     [("begin", "<u8"), ("length", "<u8"), ("kept", "<u8"), ("codec", "u1"), ("checksum", "u1", 32)]
@@ -43,36 +46,70 @@ class Entry:
     facts: dict[str, Any]
     frames: Shaped[np.ndarray, " layers"]
 
+    @property
+    def stamp(self) -> tuple[str, str]:
+        """What must be the member's now: signature of its file and digest of its population."""
+        return self.signature, self.facts["population_digest"]
 
-def entries(
-    directory: files.Location,
-    layers: list[Any],
-    stamps: Mapping[str, tuple[str, str]],
-    member: Callable[[str], Member],
-) -> dict[str, Entry]:
-    """An entry for each member, from the catalogue as far as it is up to date, else from the file.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Entry) and (
+            (self.signature, self.facts, self.frames.tobytes())
+            == (other.signature, other.facts, other.frames.tobytes())
+        )
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+
+Stamps = Mapping[str, tuple[str, str]]
+"""Member id → signature of its file and digest of its population."""
+
+
+def current(directory: files.Location, layers: list[Any], stamps: Stamps) -> dict[str, Entry]:
+    """What the catalogue knows of members whose files are still those that it read, and of no others.
 
     Args:
         directory: The study's directory.
         layers: Names and shapes of the study's layers.
-        stamps: Member id → signature of its file and digest of its population.
+        stamps: What the members have now.
+    """
+    known = _read(directory, layers)
+    return {own: entry for own, entry in known.items() if entry.stamp == stamps.get(own)}
+
+
+def entries(
+    directory: files.Location,
+    layers: list[Any],
+    stamps: Stamps,
+    known: Mapping[str, Entry],
+    member: Callable[[str], Member],
+) -> dict[str, Entry]:
+    """An entry for each member, as known or else from the file; what was not known is kept.
+
+    Args:
+        directory: The study's directory.
+        layers: Names and shapes of the study's layers.
+        stamps: What the members have now.
+        known: What `current` gave.
         member: Opens a member.
 
     Raises:
         ArchiveError: A member's file is damaged or another study's.
     """
-    known, found = _read(directory, layers), {}
-    for own, (signature, population) in stamps.items():
-        entry = known.get(own)
-        if entry is None or (entry.signature, entry.facts["population_digest"]) != (signature, population):
-            entry = _entry(signature, member(own))
-        found[own] = entry
-    if len(found) != len(known) or any(entry is not known.get(own) for own, entry in found.items()):
+    found = {
+        own: known[own] if own in known else entry_of(member(own), signature)
+        for own, (signature, _) in stamps.items()
+    }
+    if found.keys() != known.keys():
         _write(directory, layers, found)
     return found
 
 
-def _entry(signature: str, member: Member) -> Entry:
+def entry_of(member: Member, signature: str) -> Entry:
+    """What is kept of a member.
+
+    Raises:
+        ArchiveError: Its description lacks something, or has it of another type.
+    """
     frames = np.zeros(len(member.layers), dtype=FRAME)
     for frame, layer in zip(frames, member.layers, strict=True):
         begin, length, checksum = member.frame(layer.name)
@@ -80,7 +117,14 @@ def _entry(signature: str, member: Member) -> Entry:
         # a codec that is not known shows when the frame is decoded from the file itself
         frame["codec"] = codec.CODECS.index(layer.codec) if layer.codec in codec.CODECS else len(codec.CODECS)
         frame["checksum"] = np.frombuffer(bytes.fromhex(checksum), dtype=np.uint8)
-    return Entry(signature, _facts(member), frames)
+    try:
+        facts = _facts(member)
+        json.dumps(facts, allow_nan=False)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ArchiveError(
+            f"{member.path}: incomplete description ({type(error).__name__}: {error})"
+        ) from error
+    return Entry(signature, facts, frames)
 
 
 def _facts(member: Member) -> dict[str, Any]:
@@ -106,12 +150,18 @@ def _row(member: Member) -> dict[str, Any]:
         "kept_density": sum(layer.kept for layer in member.layers) / size,
         **{f"level_{source}": level for source, level in facts["levels"].items()},
         "refresh_events": len(facts["events"]),
-        "accuracy": accuracy.get("test"),
-        "validation_accuracy": accuracy.get("validation"),
-        "best_epoch": best.get("epoch"),
-        "best_epoch_accuracy": best.get("test"),
-        "train_loss": facts["history"]["loss"][-1] if facts["history"]["loss"] else None,
+        "accuracy": _number(accuracy.get("test")),
+        "validation_accuracy": _number(accuracy.get("validation")),
+        "best_epoch": _number(best.get("epoch")),
+        "best_epoch_accuracy": _number(best.get("test")),
+        "train_loss": _number(facts["history"]["loss"][-1]) if facts["history"]["loss"] else None,
     }
+
+
+def _number(value: Any) -> float | int | None:
+    if value is not None and (type(value) not in (int, float) or not math.isfinite(value)):
+        raise ValueError(f"{value!r:.40} is no number")
+    return value
 
 
 def packed(path: files.Location, frame: np.void, size: int) -> UInt8[np.ndarray, " bytes"] | None:
@@ -145,14 +195,18 @@ def _read(directory: files.Location, layers: list[Any]) -> dict[str, Entry]:
     if checksum != container.digest(rest).encode():
         return {}
     line, _, frames = rest.partition(b"\n")
-    index = json.loads(line)
-    if index["version"] != _VERSION or index["layers"] != layers:
+    try:
+        index = json.loads(line)
+        if index["version"] != _VERSION or index["layers"] != layers:
+            return {}
+        rows = np.frombuffer(frames, dtype=FRAME).reshape(len(index["entries"]), len(layers))
+        found = {
+            member: Entry(signature, facts, row)
+            for (member, signature, facts), row in zip(index["entries"], rows, strict=True)
+        }
+        return found if all(entry.facts.keys() == _FACTS for entry in found.values()) else {}
+    except (ValueError, KeyError, TypeError, AttributeError):  # of another version
         return {}
-    rows = np.frombuffer(frames, dtype=FRAME).reshape(len(index["entries"]), len(layers))
-    return {
-        member: Entry(signature, facts, row)
-        for (member, signature, facts), row in zip(index["entries"], rows, strict=True)
-    }
 
 
 def _write(directory: files.Location, layers: list[Any], entries: Mapping[str, Entry]) -> None:

@@ -30,8 +30,8 @@ DTYPES: dict[str, np.dtype[Any]] = {
 HEADER_LIMIT = 16 * 2**20
 """Bytes that a header may have; a larger one is refused before it is read."""
 
-AXES_LIMIT, TENSOR_LIMIT = 32, 2**29
-"""Axes and bytes that a tensor may have; 2²⁹ bytes are 2²⁷ float32 values."""
+AXES_LIMIT, _TENSOR_LIMIT = 32, 2**40
+"""Axes and bytes that a tensor of any file may have; those of member files have less."""
 
 FORMATS = (1, 2)
 """Format versions that are read; the last one is written."""
@@ -79,12 +79,12 @@ def _byte_count(name: str, entry: Mapping[str, Any]) -> int:
         raise ValueError(f"shape {shape!r:.40}")
     if (
         len(shape) > AXES_LIMIT
-        or max(shape, default=0) > TENSOR_LIMIT  # a product of longer numbers would take long
-        or math.prod(length or 1 for length in shape) * width > TENSOR_LIMIT
+        or max(shape, default=0) > _TENSOR_LIMIT  # a product of longer numbers would take long
+        or math.prod(length or 1 for length in shape) * width > _TENSOR_LIMIT
     ):
         raise ArchiveError(
             f"tensor {name!r:.80} of shape {shape!r:.80}; a tensor has at most {AXES_LIMIT} axes and "
-            f"{TENSOR_LIMIT} bytes"
+            f"{_TENSOR_LIMIT} bytes"
         )
     return math.prod(shape) * width
 

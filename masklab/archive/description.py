@@ -15,6 +15,9 @@ from masklab.archive import container, study_file
 LAYER_LIMIT, NETWORK_LIMIT = 2**27, 2**30
 """Weights that a layer, and all layers together, may have: what they need is bounded before it is taken."""
 
+TENSOR_LIMIT = 4 * LAYER_LIMIT
+"""Bytes that a tensor of a member file may have."""
+
 TRAINED = "trained"
 """Origin of base weights that were trained: no recipe gives them, so the file holds them."""
 
@@ -118,7 +121,8 @@ def read_layer(entry: Mapping[str, Any]) -> Layer:
         TypeError: Something has another type.
         ValueError: Something has another type or is out of range.
     """
-    shape, origin = _typed(entry["shape"], list, "shape"), entry["origin"] or {"kind": None, "width": 0}
+    shape, origin = _typed(entry["shape"], list, "shape"), entry["origin"]
+    origin = {"kind": None, "width": 0} if origin is None else origin
     if len(shape) > container.AXES_LIMIT:
         raise ValueError(f"layer of {len(shape)} axes; at most {container.AXES_LIMIT}")
     layer = Layer(
@@ -253,6 +257,8 @@ def check_tensors(
         fits = shape is None or shape in (found["shape"], len(found["shape"]))
         if found["dtype"] not in types or not fits:
             raise ValueError(f"tensor {name!r} is {found['dtype']} of shape {found['shape']}")
+        if math.prod(found["shape"]) * container.DTYPES[found["dtype"]].itemsize > TENSOR_LIMIT:
+            raise ValueError(f"tensor {name!r} of more than {TENSOR_LIMIT} bytes")
 
 
 def read_recipe(base: Mapping[str, Any] | None) -> Recipe | None:

@@ -9,14 +9,16 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from masklab import bits
-from masklab.archive import blocks, catalogue, files
+from masklab.archive import belonging, blocks, catalogue, files
 from masklab.archive.member import Member, member_id
-from masklab.archive.study_file import IMPORTED_MEMBER_FIELDS, POPULATION_NAME, STUDY, read_study
+from masklab.archive.study_file import POPULATION_NAME, STUDY, read_study
 from masklab.errors import ArchiveError
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
+
+__all__ = ["ANALYSIS", "CHECKPOINTS", "MEMBERS", "PLAN", "REPORT", "STUDY", "Archive", "Stock"]
 
 PLAN = "plan.json"
 MEMBERS = "members"
@@ -67,25 +69,6 @@ class Stock:
         if population not in self._names:
             self._names[population] = files.listing(self._directory / MEMBERS / population)
         return self._names[population]
-
-
-_MEMBER_FIELDS = {
-    "pruner": str,
-    "gate": str,
-    "density": float,
-    "levels.weights": int,
-    "levels": dict,
-    "accuracy.test": float,
-    "accuracy.n_test": int,
-    "history.loss": list,
-    "events": list,
-    "evaluation.batch_size": int,
-    "evaluation.threads": int,
-    "evaluation.device": str,
-    "network": dict,
-    "data.mean": list,
-    "data.deviation": list,
-}
 
 
 class Archive:
@@ -169,36 +152,36 @@ class Archive:
         member = Member(member_path(self.directory, population, int(index)))
         if member.id != member_id:
             raise ArchiveError(f"{member.path} holds member {member.id}, not {member_id}")
-        self._check_belongs(member)
+        belonging.check(member, self.study)
         return member
 
-    def _check_belongs(self, member: Member) -> None:
-        """Hold a member against the study before any of its tensors is read."""
-        imported = "imported" in member.facts
-        files.require(member.facts, IMPORTED_MEMBER_FIELDS if imported else _MEMBER_FIELDS, member.path)
-        if member.recipe is None and not imported:
-            raise ArchiveError(f"{member.path} has no recipe of its base weights, and was not imported")
-        layers = [(layer["name"], layer["shape"]) for layer in self.study["network"]["layers"]]
-        if [(layer.name, list(layer.shape)) for layer in member.layers] != layers:
-            raise ArchiveError(f"{member.path} has other layers than the network of {STUDY}")
-        for population in self.study["populations"]:
-            if population["name"] == member.facts["population"]:
-                if population["digest"] != member.facts.get("population_digest"):
-                    raise ArchiveError(f"{member.path} was trained under another recipe than {STUDY}'s")
-                return
-        raise ArchiveError(f"{member.path}: population {member.facts['population']!r} is not in {STUDY}")
+    @cached_property
+    def _stamps(self) -> dict[str, tuple[str, str]]:
+        digests = {row["name"]: row["digest"] for row in self.study["populations"]}
+        parts = {own: own.rpartition("/") for own in self.ids}
+        return {
+            own: (self._stock.signature(population, int(index)), digests[population])
+            for own, (population, _, index) in parts.items()
+        }
+
+    @cached_property
+    def _current(self) -> dict[str, catalogue.Entry]:
+        """What the catalogue says of members whose files have not changed since; no member is opened."""
+        return catalogue.current(self.directory, self._layers, self._stamps)
 
     @cached_property
     def _catalogue(self) -> dict[str, catalogue.Entry]:
         """An entry for every stored member, from the catalogue as far as it is up to date."""
-        layers = [[layer["name"], layer["shape"]] for layer in self.study["network"]["layers"]]
-        digests = {row["name"]: row["digest"] for row in self.study["populations"]}
-        places = {own: own.rpartition("/") for own in self.ids}
-        stamps = {
-            own: (self._stock.signature(population, int(index)), digests[population])
-            for own, (population, _, index) in places.items()
-        }
-        return catalogue.entries(self.directory, layers, stamps, self._open)
+        return catalogue.entries(self.directory, self._layers, self._stamps, self._current, self._open)
+
+    @property
+    def _layers(self) -> list[Any]:
+        return [[layer["name"], layer["shape"]] for layer in self.study["network"]["layers"]]
+
+    def agrees(self, member: Member) -> bool:
+        """Whether the catalogue says of a member what its file says; so it does when it knows nothing."""
+        entry = self._current.get(member.id)
+        return entry is None or entry == catalogue.entry_of(member, entry.signature)
 
     @cached_property
     def summaries(self) -> dict[str, dict[str, Any]]:
@@ -248,14 +231,22 @@ class Archive:
     def packed(
         self, layer: str, ids: Sequence[str] | Iterable[str] | None = None
     ) -> UInt8[np.ndarray, "members bytes"]:
-        """Packed masks of one layer, one row per member (all stored members by default)."""
+        """Packed masks of one layer, one row per member (all stored members by default).
+
+        Masks are not unpacked on the way, and nothing else is read of members that the catalogue knows.
+
+        Raises:
+            ArchiveError: The study has no such layer, or a member that is asked for is missing or damaged.
+        """
         layers = {row["name"]: (at, row["size"]) for at, row in enumerate(self.study["network"]["layers"])}
         if layer not in layers:
             raise ArchiveError(f"{self.directory} has no layer {layer!r}; it has {', '.join(layers)}")
         wanted, (at, size) = list(self.ids if ids is None else ids), layers[layer]
         rows = np.empty((len(wanted), bits.packed_size(size)), dtype=np.uint8)
+        whole = ids is None or "_catalogue" in vars(self)  # for a few members it is not worth making
+        known = self._catalogue if whole else self._current
         for row, own in zip(rows, wanted, strict=True):
-            row[:] = self._packed(own, layer, at, size)
+            row[:] = self._packed(own, layer, known.get(own), at, size)
         return rows
 
     @cached_property
@@ -265,8 +256,9 @@ class Archive:
             own: member_path(self.directory, name, int(index)) for own, (name, _, index) in places.items()
         }
 
-    def _packed(self, member_id: str, layer: str, at: int, size: int) -> UInt8[np.ndarray, " bytes"]:
-        known = self._catalogue.get(member_id)
+    def _packed(
+        self, member_id: str, layer: str, known: catalogue.Entry | None, at: int, size: int
+    ) -> UInt8[np.ndarray, " bytes"]:
         if known is not None and member_id not in self._opened:
             found = catalogue.packed(self._paths[member_id], known.frames[at], size)
             if found is not None:

@@ -18,7 +18,9 @@ __all__ = [
     "Location",
     "Source",
     "canonical_json",
+    "claimed",
     "exists",
+    "folders",
     "is_remote",
     "listing",
     "location",
@@ -52,11 +54,13 @@ def write_atomic(path: Location, data: bytes) -> None:
     """Write a file that appears whole or not at all; its folder is made where it is missing.
 
     Locally a temporary file in the same folder is synced and renamed over `path`. An object store gets one
-    upload, other remote places a temporary name that is then moved.
+    upload, other remote places a temporary name that is then moved, and what is there is held against what
+    was written. Where a place can only copy, there is a moment in which the file is partly there.
 
     Raises:
-        ArchiveError: The folder is read-only, the disk is full, the server cannot be reached, or any other
-            failure of the system; whatever stood at `path` is unchanged then.
+        ArchiveError: The folder is read-only, the disk is full, the server cannot be reached, a remote place
+            does not replace a file by a move, or any other failure of the system; whatever stood at `path` is
+            unchanged then, but where a copy failed.
     """
     return local.write_atomic(path, data) if isinstance(path, Path) else remote.write_atomic(path, data)
 
@@ -93,6 +97,7 @@ def read(path: Location) -> bytes:
 def listing(folder: Location) -> dict[str, str]:
     """Files of a folder, from one look at it: name → text that changes when the file is replaced.
 
+    A remote place that tells neither times nor tags nor versions gets another text at each look.
     Folders in it are left out; a folder that is not there holds nothing.
 
     Raises:
@@ -149,11 +154,12 @@ def refuse_file(folder: Location) -> None:
 def locked(folder: Location) -> Iterator[bool]:
     """Hold a folder's lock, waiting for whoever has it; the folder is made where it is missing.
 
-    Yields whether the lock is held: a read-only folder, a file system without locks, or a remote place
-    cannot give one.
+    Yields whether the lock is held: a read-only folder without a lock's file, a file system without locks,
+    or a remote place cannot give one.
 
     Raises:
-        ArchiveError: The folder cannot be made, or the lock fails otherwise.
+        ArchiveError: The folder cannot be made, another user's lock may not be opened, or the lock fails
+            otherwise.
     """
     if isinstance(folder, Path):
         with local.locked(folder / ".lock", wait=True) as hold:
@@ -174,7 +180,8 @@ def claimed(path: Location, *, wait: bool) -> Iterator[bool]:
         wait: Whether to wait for whoever has it.
 
     Raises:
-        ArchiveError: The folder cannot be made, or the lock fails otherwise.
+        ArchiveError: The folder cannot be made, another user's lock may not be opened, or the lock fails
+            otherwise.
     """
     if isinstance(path, Path):
         with local.locked(path, wait) as hold:
@@ -191,10 +198,7 @@ def sweep_temporaries(folder: Location, older_than_s: float = 3600.0) -> int:
         older_than_s: Age in seconds from which a temporary of another machine counts as left behind.
 
     Returns:
-        How many were removed.
-
-    Raises:
-        ArchiveError: A remote system refuses.
+        How many were removed; what cannot be looked at or removed stays, and no failure is told.
     """
     return (
         local.sweep_temporaries(folder, older_than_s)

@@ -199,10 +199,15 @@ class Hold(enum.Enum):
 
 @contextlib.contextmanager
 def locked(path: Path, wait: bool) -> Iterator[Hold]:
-    """Hold a lock, which is a file whose folder is made where it is missing."""
+    """Hold a lock, which is a file whose folder is made where it is missing.
+
+    Raises:
+        ArchiveError: The folder cannot be made, or the lock's file is there but may not be opened: its owner
+            may be at work, so that going on without it is not safe.
+    """
     import filelock
 
-    lock = filelock.FileLock(path)
+    lock = filelock.FileLock(path, mode=0o666 & ~_umask())
     try:
         yield _acquire(lock, path, wait)
     finally:
@@ -227,6 +232,11 @@ def _acquire(lock: "filelock.BaseFileLock", path: Path, wait: bool) -> Hold:
         except FileNotFoundError:  # another process has just removed the empty folder
             continue
         except OSError as error:
+            if error.errno == errno.EACCES and os.access(path, os.F_OK):
+                raise ArchiveError(
+                    f"cannot lock {path}: another user made it, and it may not be written; let its owner "
+                    "make it writable for the group (chmod g+w), or remove it when nobody uses it"
+                ) from error
             if error.errno not in _LOCKLESS:
                 raise ArchiveError(f"cannot lock {path}: {error.strerror or error}") from error
             return Hold.IMPOSSIBLE
@@ -236,11 +246,15 @@ def _acquire(lock: "filelock.BaseFileLock", path: Path, wait: bool) -> Hold:
 def sweep_temporaries(folder: Path, older_than_s: float) -> int:
     """Remove temporaries that are old or whose writer is gone, sub-folders included; how many there were."""
     removed = 0
-    for stray in folder.rglob(f"{TEMPORARY}*.tmp"):
-        with contextlib.suppress(OSError):
-            if _is_orphan(stray.name) or time.time() - stray.stat().st_mtime > older_than_s:
-                stray.unlink()
-                removed += 1
+    for inside, _, names in os.walk(folder):  # passes over folders that go away, which `Path.rglob` does not
+        for name in names:
+            if not (name.startswith(TEMPORARY) and name.endswith(".tmp")):
+                continue
+            stray = Path(inside, name)
+            with contextlib.suppress(OSError):
+                if _is_orphan(name) or time.time() - stray.stat().st_mtime > older_than_s:
+                    stray.unlink()
+                    removed += 1
     return removed
 
 
@@ -254,6 +268,6 @@ def _is_orphan(name: str) -> bool:
         os.kill(int(number), 0)
     except ProcessLookupError:
         return True
-    except OSError:
+    except (OSError, OverflowError):  # another user's process; no number of a process
         return False
     return False

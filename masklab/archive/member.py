@@ -31,8 +31,8 @@ def write(path: files.Location, content: encoding.Content) -> None:
     files.write_atomic(path, encoding.encode(content))
 
 
-DRAW_LIMIT = 2**36
-"""Values that the events of one layer may draw together: what a description can cost is bounded."""
+DRAW_LIMIT = 2**33
+"""Values that the events of all layers may draw together, minutes of work: what a file costs is bounded."""
 
 
 def base_weights(
@@ -46,7 +46,7 @@ def base_weights(
         origin: Number of the event that drew each value, or 1 + its initial position; 0 = untouched.
 
     Raises:
-        ArchiveError: An origin lies outside the layer, or of an unknown kind, or the events are too many.
+        ArchiveError: An origin lies outside the layer, or is of an unknown kind.
     """
     values = recipe.initial(layer)
     if layer.origin == "position":
@@ -54,11 +54,7 @@ def base_weights(
             raise ArchiveError(f"an origin points at weight {origin.max()} of {layer.size}")
         return values[np.where(origin == 0, np.arange(layer.size), origin.astype(np.int64) - 1)]
     if layer.origin == "event":
-        events = np.unique(origin[origin > 0])
-        if events.size * layer.size > DRAW_LIMIT:
-            number = f"{events.size} events drew {layer.size} weights each"
-            raise ArchiveError(f"{number}; at most {DRAW_LIMIT} in all")
-        for event in events:
+        for event in np.unique(origin[origin > 0]):
             redrawn = origin == event
             values[redrawn] = recipe.event(layer, int(event))[redrawn]
         return values
@@ -82,6 +78,7 @@ class Member:
             raise ArchiveError(f"{path}: incomplete description ({error})") from error
         self.id = member_id(self.facts["population"], self.facts["index"])
         self._by_name = {layer.name: layer for layer in self.layers}
+        self._drawn: dict[str, int] = {}
 
     def layer(self, name: str) -> Layer:
         """Description of one layer.
@@ -221,7 +218,11 @@ class Member:
         if layer.origin is None:
             return self.recipe.initial(layer)
         try:
-            return base_weights(self.recipe, layer, self._origin(layer))
+            origin = self._origin(layer)
+            self._drawn[layer.name] = layer.size * np.unique(origin).size if layer.origin == "event" else 0
+            if sum(self._drawn.values()) > DRAW_LIMIT:
+                raise ArchiveError(f"events drew more than {DRAW_LIMIT} values in all")
+            return base_weights(self.recipe, layer, origin)
         except ArchiveError as error:
             raise ArchiveError(f"{self.path}: layer {layer.name!r}: {error}") from error
 

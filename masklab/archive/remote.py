@@ -4,6 +4,7 @@ Nothing is answered from listings that fsspec remembers: another process may hav
 """
 
 import contextlib
+import errno
 import functools
 import secrets
 import time
@@ -21,11 +22,15 @@ _OBJECT_STORES = frozenset(
 )
 """Protocols that write a file whole or not at all, know no folders, and cannot rename."""
 
-_SIGNATURE = (
-    *("size", "ETag", "etag", "md5Hash", "content_md5", "checksum", "generation", "version", "VersionId"),
-    *("mtime", "modify", "modified", "updated", "LastModified", "last_modified", "created", "ino"),
+_TELLING = (
+    *("ETag", "etag", "md5Hash", "content_md5", "checksum", "generation", "version", "VersionId"),
+    *("mtime", "modify", "modified", "modificationTime", "updated", "LastModified", "last_modified"),
+    "created",
 )
-"""What backends say of a file that changes when it is replaced."""
+"""What backends say of a file that changes whenever it is replaced: a tag, a version or a time."""
+
+_READ_BACK = 2**16
+"""Length in bytes up to which a moved file is read again as a whole."""
 
 
 @contextlib.contextmanager
@@ -35,10 +40,15 @@ def _system(verb: str, place: "UPath") -> Iterator[Any]:
         system = place.fs
         system.invalidate_cache()
         yield system
-    except FileNotFoundError:
-        raise
     except Exception as error:  # every backend has exceptions of its own, without a common class
+        if _is_missing(error):
+            raise FileNotFoundError(errno.ENOENT, _line(error)) from error
         raise ArchiveError(f"cannot {verb} {place}: {_line(error)}") from error
+
+
+def _is_missing(error: Exception) -> bool:
+    """Whether a failure tells of a missing file; SMB has a class of its own, fsspec often no number."""
+    return isinstance(error, FileNotFoundError) or getattr(error, "errno", None) == errno.ENOENT
 
 
 def _line(error: Exception) -> str:
@@ -63,10 +73,56 @@ def _write_and_move(system: Any, place: "UPath", data: bytes) -> None:
     system.makedirs(place.parent.path, exist_ok=True)
     try:
         system.pipe_file(temporary, data)
-        system.mv(temporary, place.path)
+        _move(system, temporary, place.path)
+        _check_moved(system, place.path, data)
     except BaseException:
         with contextlib.suppress(Exception):  # the failure that is under way is the one to tell
             system.rm_file(temporary)
+        raise
+
+
+def _move(system: Any, temporary: str, path: str) -> None:
+    """Rename over whatever is there.
+
+    Raises:
+        OSError: The place does not replace a file so, whether it says so (SMB) or not (WebHDFS).
+    """
+    try:
+        system.mv(temporary, path)
+    except OSError as error:
+        if error.errno == errno.EEXIST:
+            raise FileExistsError(errno.EEXIST, _NOT_REPLACED) from error
+        raise
+    system.invalidate_cache()
+    if _found(system, temporary) is not None:
+        raise FileExistsError(errno.EEXIST, _NOT_REPLACED)
+
+
+_NOT_REPLACED = "it is there already, and a move does not replace a file at this place"
+
+
+def _check_moved(system: Any, path: str, data: bytes) -> None:
+    """Hold what is there now against what was written: many a move is a copy, and answers get lost.
+
+    Raises:
+        OSError: It is something else.
+    """
+    found = _found(system, path)
+    size = None if found is None else found["size"]
+    if size != len(data):
+        there = "nothing is" if size is None else f"{size} bytes are"
+        raise OSError(errno.EIO, f"{there} there after the move, not the {len(data)} bytes written")
+    if len(data) <= _READ_BACK and bytes(system.cat_file(path)) != data:
+        raise OSError(errno.EIO, "another content is there after the move than was written")
+
+
+def _found(system: Any, path: str) -> Mapping[str, Any] | None:
+    """What a system says of a file or folder; None where there is none."""
+    try:
+        return system.info(path)
+    except Exception as error:
+        if _is_missing(error):
+            return None
         raise
 
 
@@ -138,17 +194,16 @@ def folders(folder: "UPath") -> list[str]:
 
 
 def _signature(entry: Mapping[str, Any]) -> str:
-    return "-".join(f"{entry[key]}" for key in _SIGNATURE if entry.get(key) is not None)
+    """Text that changes when the file is replaced; where nothing tells that, another one at each look."""
+    telling = [f"{entry[key]}" for key in _TELLING if entry.get(key) is not None]
+    known = [f"{entry[key]}" for key in ("size", "ino") if entry.get(key) is not None]
+    return "-".join([*known, *(telling or [secrets.token_hex(8)])])
 
 
 def exists(place: "UPath") -> bool:
     """Whether anything is there; fsspec's own `exists` says no to every failure."""
-    try:
-        with _system("look for", place) as system:
-            system.info(place.path)
-    except FileNotFoundError:
-        return False
-    return True
+    with _system("look for", place) as system:
+        return _found(system, place.path) is not None
 
 
 def remove(place: "UPath") -> None:
@@ -158,16 +213,17 @@ def remove(place: "UPath") -> None:
 
 
 def sweep_temporaries(folder: "UPath", older_than_s: float) -> int:
-    """Remove old temporaries, sub-folders included; how many there were."""
+    """Remove old temporaries, sub-folders included, as far as the place lets; how many there were."""
     if folder.protocol in _OBJECT_STORES:
         return 0
     removed = 0
-    with contextlib.suppress(FileNotFoundError), _system("tidy", folder) as system:
+    with contextlib.suppress(FileNotFoundError, ArchiveError), _system("tidy", folder) as system:
         for path in system.find(folder.path):
             name = path.rpartition("/")[2]
             if not name.startswith(local.TEMPORARY) or not name.endswith(".tmp"):
                 continue
-            if time.time() - system.modified(path).timestamp() > older_than_s:
-                system.rm_file(path)
-                removed += 1
+            with contextlib.suppress(Exception):  # FTP tells no times, and others may remove it first
+                if time.time() - system.modified(path).timestamp() > older_than_s:
+                    system.rm_file(path)
+                    removed += 1
     return removed

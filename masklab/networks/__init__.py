@@ -33,6 +33,7 @@ __all__ = [
     "constructed",
     "describe",
     "names",
+    "runs_code",
     "skeleton",
     "source_digest",
 ]
@@ -71,6 +72,11 @@ def _families() -> Mapping[str, Family]:
 def names() -> list[str]:
     """Every builtin network's name."""
     return list(_families())
+
+
+def runs_code(name: str) -> bool:
+    """Whether building a network of that name runs a file that is neither masklab's nor torchvision's."""
+    return external.runs_code(name)
 
 
 def check(settings: Settings) -> None:

@@ -8,6 +8,7 @@ import torch
 from masklab import bits, study
 from masklab.archive import Content, Member, Recipe, description
 from masklab.training import cohort as cohorts
+from masklab.training import plan as plans
 from masklab.training import rebuild
 
 
@@ -45,7 +46,7 @@ def facts(
         "cohort": {
             # untrained members are made one by one: who else is in the cohort does not matter
             "indices": cohort["indices"] if trainer.cohort.pruner.trained else [index],
-            **{key: plan[key] for key in ("engine", "precision", "device", "threads", "torch")},
+            **{key: plan[key] for key in plans.SETTLED},
         },
         "evaluation": {
             "batch_size": rebuild.EVALUATION_BATCH,

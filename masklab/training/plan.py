@@ -89,6 +89,9 @@ def read_or_make(
     return plan
 
 
+SETTLED = ("engine", "precision", "device", "threads", "torch")
+"""Fields of a plan that members depend on, bit for bit, beside who shares their cohort."""
+
 _FIELDS = {
     "schema": int,
     "engine": str,

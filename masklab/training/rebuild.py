@@ -200,6 +200,11 @@ def repeat_predictions(
         ConfigError: The member was evaluated on a GPU, and there is none here.
     """
     evaluation = member.facts["evaluation"]
+    for field, most in (("batch_size", 2**20), ("threads", 2**12)):
+        if not 1 <= evaluation[field] <= most:
+            raise ArchiveError(
+                f"{member.path}: evaluation.{field} is {evaluation[field]}; allowed: 1 to {most}"
+            )
     threads = torch.get_num_threads()
     device = devices.resolve(evaluation["device"])
     devices.prepare(device, evaluation["threads"])

@@ -16,11 +16,17 @@ from masklab.training import cohort as cohorts
 from masklab.training import device as devices
 from masklab.training import history as histories
 from masklab.training import images as imaging
+from masklab.training import plan as plans
 from masklab.training import state as states
 
 
 def run(
-    out: files.Location, cohort: dict[str, Any], data: datasets.Data, checkpoint_s: float, wait: bool
+    out: files.Location,
+    cohort: dict[str, Any],
+    settled: dict[str, Any],
+    data: datasets.Data,
+    checkpoint_s: float,
+    wait: bool,
 ) -> dict[str, Any]:
     """Train a cohort of a directory's plan and write its missing members, unless another process does.
 
@@ -30,6 +36,7 @@ def run(
     Args:
         out: The study's directory, with `study.json` and `plan.json`.
         cohort: An entry of the plan.
+        settled: What the plan said, which it must still say.
         data: The study's data set.
         checkpoint_s: Least seconds between two checkpoints.
         wait: Whether to wait for another process that is training this cohort.
@@ -39,18 +46,28 @@ def run(
 
     Raises:
         ArchiveError: A file cannot be written.
+        ArchiveError: Another plan was put in the place of this one.
         MasklabError: The GPU ran out of memory.
     """
     with files.claimed(out / directory.CHECKPOINTS / f"{cohort['id']}.lock", wait=wait) as mine:
         if not mine:
             return {"cohort": cohort["id"], "written": [], "failed": [], "busy": True}
-        return {**_run(out, cohort, data, checkpoint_s), "busy": False}
+        return {**_run(out, cohort, settled, data, checkpoint_s), "busy": False}
 
 
 def _run(
-    out: files.Location, cohort: dict[str, Any], data: datasets.Data, checkpoint_s: float
+    out: files.Location,
+    cohort: dict[str, Any],
+    settled: dict[str, Any],
+    data: datasets.Data,
+    checkpoint_s: float,
 ) -> dict[str, Any]:
     record, plan = files.read_json(out / directory.STUDY), files.read_json(out / directory.PLAN)
+    if cohort not in plan["cohorts"] or any(plan[field] != value for field, value in settled.items()):
+        raise ArchiveError(
+            f"{out / directory.PLAN} was replaced by another process: its members would not match those of "
+            "this one; train into this place from one process, and the same command goes on"
+        )
     population = next(p for p in record["populations"] if p["name"] == cohort["population"])
     stock, name = directory.Stock(out), cohort["population"]
     missing = [
@@ -142,7 +159,7 @@ def _checkpoint(
         "snapshots": record["snapshots"],
         "network_source": record["network_source"],
         "torchvision": metadata.version("torchvision"),
-        **{field: plan[field] for field in ("engine", "precision", "device", "threads", "torch")},
+        **{field: plan[field] for field in plans.SETTLED},
     }
     return checkpoint.File(out / directory.CHECKPOINTS / f"{cohort['id']}.checkpoint", key, every_s)
 

@@ -1,6 +1,8 @@
 """Check a directory file by file, and a sample of its members against their stored predictions."""
 
+import io
 import re
+import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from masklab import data as datasets
-from masklab import parallel, progress
-from masklab.archive import Archive, Member, directory, files, study_file
+from masklab import networks, parallel, progress
+from masklab.archive import Archive, Member, catalogue, directory, files, study_file
 from masklab.errors import ArchiveError, ConfigError, DataError, MasklabError
 from masklab.progress import Listener
+from masklab.training import device as devices
 
 CLOSE = 1e-3
 """Difference of the two best logits below which another machine may see another class."""
@@ -49,7 +52,7 @@ class Report:
         )
 
 
-def verify(out: files.Location, sample: int, jobs: int, listener: Listener) -> Report:
+def verify(out: files.Location, sample: int, trust: bool, jobs: int, listener: Listener) -> Report:
     """Read every file of a study, and rebuild some members to compare their predictions.
 
     Every tensor is held against its checksum, every mask against its count, base weights and masks against
@@ -59,6 +62,7 @@ def verify(out: files.Location, sample: int, jobs: int, listener: Listener) -> R
     Args:
         out: The study's directory.
         sample: Members to rebuild; negative: all.
+        trust: Whether a network may be rebuilt that a file of the user's defines, which runs that file.
         jobs: Worker processes; 0 = one per core.
         listener: Told how far it is.
 
@@ -72,6 +76,10 @@ def verify(out: files.Location, sample: int, jobs: int, listener: Listener) -> R
     stored = sorted(_take_stock(out, study, report))
     foreign = {row["name"] for row in study["populations"] if "imported" in row} if study else set()
     rebuilt = _chosen([own for own in stored if own[0] not in foreign], sample)
+    if rebuilt and study and networks.runs_code(study["network"]["name"]) and not trust:
+        name = study["network"]["name"]
+        report.notes.append(f"no member was rebuilt: network {name} is code of its own, which --trust runs")
+        rebuilt = []
     data = _test_data(study, report) if rebuilt else None
     if foreign and sample:
         report.notes.append(f"imported masks have no predictions to compare: {', '.join(sorted(foreign))}")
@@ -105,9 +113,12 @@ def _study(out: files.Location, report: Report) -> dict[str, Any] | None:
 def _take_stock(out: files.Location, study: dict[str, Any] | None, report: Report) -> list[tuple[str, int]]:
     """Populations and indices of the member files there are; what is wrong beside them goes to the report."""
     populations = None if study is None else {p["name"]: p["members"] for p in study["populations"]}
-    for name in (directory.PLAN, f"{directory.ANALYSIS}/results.json"):
-        if files.exists(out / name):
-            _try(report, lambda name=name: files.read_json(out / name))
+    if files.exists(out / directory.PLAN):
+        _try(report, lambda: files.read_json(out / directory.PLAN))
+    for name in files.listing(out / directory.ANALYSIS):
+        _try(report, lambda name=name: _check_analysis(out / directory.ANALYSIS / name))
+    if files.exists(out / directory.REPORT):
+        _try(report, lambda: _check_page(out / directory.REPORT))
     found: list[tuple[str, int]] = []
     for name in _folders(out, populations or {}):
         here, failed = _folder(out, name, report)
@@ -144,6 +155,32 @@ def _folder(out: files.Location, name: str, report: Report) -> tuple[set[int], s
             failed.add(int(match[1]))
             _try(report, lambda file=file: _check_failure(folder / file))
     return here, failed
+
+
+def _check_analysis(path: files.Location) -> None:
+    if path.suffix == ".json":
+        files.read_json(path)
+    elif path.suffix == ".npz":
+        try:
+            with np.load(io.BytesIO(files.read(path)), allow_pickle=False) as arrays:
+                for name in arrays.files:
+                    arrays[name]
+        except (ValueError, OSError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+            raise ArchiveError(f"{path} is damaged: {error}") from error
+    elif path.suffix == ".csv":
+        _text(path)
+
+
+def _check_page(path: files.Location) -> None:
+    if not _text(path).rstrip().endswith("</html>"):
+        raise ArchiveError(f"{path} is cut short")
+
+
+def _text(path: files.Location) -> str:
+    try:
+        return files.read(path).decode()
+    except UnicodeDecodeError as error:
+        raise ArchiveError(f"{path} is not UTF-8: {error}") from error
 
 
 def _check_failure(path: files.Location) -> None:
@@ -204,14 +241,22 @@ def _task(
             member = Member(path) if archive is None else archive.member(f"{name}/{index:04d}")
             if images is None:
                 member.verify()
-            elif member.prediction().size:
+            elif _no_gpu(member):
+                report.notes.append(f"{path} was evaluated on a GPU, and torch sees none here: not rebuilt")
+            else:
                 _compare(member, *images, report)
                 report.compared += 1
+            if archive is not None and images is None and not archive.agrees(member):
+                report.problems.append(f"{out / catalogue.NAME} says other things than {path}; delete it")
         except ArchiveError as error:
             report.problems.append(str(error))
         except MasklabError as error:
-            report.notes.append(f"{path}: {error}")
+            report.problems.append(f"{path}: {error}")
     return report
+
+
+def _no_gpu(member: Member) -> bool:
+    return member.facts["evaluation"]["device"] == "cuda" and devices.resolve("auto") != "cuda"
 
 
 def _compare(member: Member, images: np.ndarray, labels: np.ndarray, report: Report) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from masklab.archive import Content, Member, container, encoding
+from masklab.archive import Content, Member, container, description, encoding
 from masklab.errors import ArchiveError
 
 from . import changed, samples
@@ -263,10 +263,20 @@ def test_types_outside_the_closed_list_cannot_be_written() -> None:
         container.describe({"score/fc": np.zeros(3)})
 
 
-def test_a_tensor_beyond_the_limits_is_refused() -> None:
-    limit = container.TENSOR_LIMIT
-    for dtype, shape in (("U8", [limit + 1]), ("F32", [2**14, 2**14]), ("U8", [0, 2**70]), ("U8", [1] * 33)):
+def test_a_tensor_that_no_file_holds_is_refused() -> None:
+    limit = 2**40
+    for dtype, shape in (("U8", [limit + 1]), ("F32", [2**20, 2**20]), ("U8", [0, 2**70]), ("U8", [1] * 33)):
         document = {"format": 2, "tensors": {"buffer/x": {"dtype": dtype, "shape": shape}}}
         with pytest.raises(ArchiveError, match=r"tensor 'buffer/x' of shape .* at most 32 axes"):
             container.header_bytes(document)
     container.header_bytes({"format": 2, "tensors": {"buffer/x": {"dtype": "U8", "shape": [limit]}}})
+
+
+def test_a_tensor_beyond_the_limit_of_members_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "member").write_bytes(encoding.encode(samples.tiny()))
+    document = Member(tmp_path / "member").facts
+    limit = description.TENSOR_LIMIT
+    for dtype, shape in (("F32", [2**14, 2**13 + 1]), ("F32", [limit // 4 + 1])):
+        entry = {"dtype": dtype, "shape": shape, "checksum": "0" * 64}
+        with pytest.raises(ValueError, match=f"tensor 'buffer/x' of more than {limit} bytes"):
+            description.read({**document, "tensors": {**document["tensors"], "buffer/x": entry}})

@@ -1,7 +1,6 @@
 """The same of every kind of place: a local folder, memory, an object store, a remote file system."""
 
 import json
-import os
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -122,39 +121,6 @@ def test_a_write_leaves_nothing_else(place: files.Location, tmp_path: Path) -> N
     if not list(tmp_path.iterdir()):
         return
     assert [path.name for path in tmp_path.rglob("*")] == ["file"]
-
-
-def _refuse(*_: object, **__: object) -> None:
-    raise OSError(28, "No space left on device")
-
-
-@pytest.mark.parametrize("place", ["share"], indirect=True)
-@pytest.mark.parametrize("method", ["pipe_file", "mv", "makedirs"])
-def test_a_failed_write_leaves_what_was_there(
-    place: files.Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
-) -> None:
-    files.write_atomic(place / "file", b"old")
-    monkeypatch.setattr(LocalFileSystem, method, _refuse)
-    with pytest.raises(ArchiveError, match=f"^cannot write {place / 'file'}: No space left on device$"):
-        files.write_atomic(place / "file", b"new")
-    files.write_hint(place / "file", b"new")
-    assert (tmp_path / "file").read_bytes() == b"old"
-    assert len(list(tmp_path.iterdir())) == 1
-
-
-@pytest.mark.parametrize("place", ["share"], indirect=True)
-def test_old_temporaries_are_swept_where_there_are_any(place: files.Location, tmp_path: Path) -> None:
-    names = (".masklab-1.tmp", "a/.masklab-2.tmp", "a/.masklab-3.tmp", "a/results.tmp", ".masklab-4")
-    (tmp_path / "a").mkdir()
-    for name in names:
-        (tmp_path / name).touch()
-        os.utime(tmp_path / name, (1000, 1000))
-    (tmp_path / names[2]).touch()
-    assert files.sweep_temporaries(place) == 2
-    assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()) == sorted(
-        {*names} - {*names[:2]}
-    )
-    assert files.sweep_temporaries(place / "none") == 0
 
 
 @pytest.mark.parametrize("place", ["memory", "s3"], indirect=True)

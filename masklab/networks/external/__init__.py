@@ -8,7 +8,12 @@ from masklab.networks.external import function, torchvision_models
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["build", "check", "source_digest"]
+__all__ = ["build", "check", "runs_code", "source_digest"]
+
+
+def runs_code(name: str) -> bool:
+    """Whether a network's name says that its code is the user's."""
+    return ":" in name and not name.startswith(torchvision_models.PREFIX)
 
 
 def check(settings: Settings) -> None:

@@ -1,0 +1,149 @@
+"""What a study's directory holds, and what is left to train."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from masklab.archive import Member, directory, files, member
+from masklab.errors import ArchiveError
+from masklab.study import Study
+from masklab.training import plan as plans
+from masklab.training import record as records
+
+
+@dataclass
+class Outcome:
+    """What one call of `train` did.
+
+    Attributes:
+        written: Ids of the members trained now.
+        present: Number of members that were already there.
+        failed: Ids of members whose training failed, now or before.
+    """
+
+    written: list[str] = field(default_factory=list)
+    present: int = 0
+    failed: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Work:
+    """What a directory holds and what is left to do."""
+
+    stored: dict[str, Any] | None
+    record: dict[str, Any]
+    plan: dict[str, Any]
+    stock: directory.Stock
+    outcome: Outcome
+    pending: list[dict[str, Any]]
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether there is nothing to train and nothing to write down."""
+        if self.stored is None or self.pending:
+            return False
+        return {**self.stored, "provenance": None} == {**self.record, "provenance": None}
+
+
+def survey(
+    study: Study,
+    out: files.Location,
+    record: dict[str, Any],
+    wishes: plans.Wishes,
+    retry_failed: bool,
+    measure: plans.Measure,
+) -> Work:
+    """Look at a directory, whose lock is held.
+
+    Args:
+        study: What is asked for.
+        out: The study's directory.
+        record: The study as it would be stored.
+        wishes: What the user wants of the plan.
+        retry_failed: Whether failures on record are forgotten.
+        measure: Measures what a new plan needs.
+
+    Raises:
+        ConfigError: The study or the wishes do not fit the directory.
+        ArchiveError: A stored file is damaged or another study's.
+    """
+    stored = directory.read_study(out) if files.exists(out / directory.STUDY) else None
+    merged = record if stored is None else records.grow(stored, record)
+    stock = directory.Stock(out)
+    outcome = _take_stock(study, out, stock, merged)
+    plan = plans.read_or_make(out, merged, wishes, measure)
+    if retry_failed and outcome.failed:  # forgotten once, however many processes try again
+        for population, _, index in (failed.rpartition("/") for failed in outcome.failed):
+            files.remove(directory.failure_path(out, population, int(index)))
+        stock, outcome.failed = directory.Stock(out), []
+    return Work(stored, merged, plan, stock, outcome, _pending(study, stock, plan, outcome))
+
+
+def finished(stock: directory.Stock, plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """Cohorts of a plan whose members are all stored, or known to fail."""
+    return [
+        cohort
+        for cohort in plan["cohorts"]
+        if all(
+            stock.member(cohort["population"], index) or stock.failure(cohort["population"], index)
+            for index in cohort["indices"]
+        )
+    ]
+
+
+def _take_stock(study: Study, out: files.Location, stock: directory.Stock, record: dict[str, Any]) -> Outcome:
+    """Check the headers of stored members and list failures.
+
+    Raises:
+        ArchiveError: A stored file is damaged or another study's.
+    """
+    outcome = Outcome()
+    digests = {population["name"]: population["digest"] for population in record["populations"]}
+    for population in study.population:
+        for index in range(population.members):
+            if stock.member(population.name, index):
+                path = directory.member_path(out, population.name, index)
+                try:
+                    facts = Member(path).facts
+                except ArchiveError as error:
+                    raise ArchiveError(f"{error}; remove the file to train this member again") from error
+                if facts.get("population_digest") != digests[population.name]:
+                    raise ArchiveError(
+                        f"{path} was trained under another recipe; remove it to train it again"
+                    )
+                outcome.present += 1
+            elif stock.failure(population.name, index):
+                outcome.failed.append(member.member_id(population.name, index))
+    return outcome
+
+
+def _pending(
+    study: Study, stock: directory.Stock, plan: dict[str, Any], outcome: Outcome
+) -> list[dict[str, Any]]:
+    """Cohorts of this study's populations with a member that is neither stored nor known to fail."""
+    failed = set(outcome.failed)
+    asked = {population.name: population.members for population in study.population}
+    return [
+        cohort
+        for cohort in plan["cohorts"]
+        if any(
+            index < asked.get(cohort["population"], 0)
+            and not stock.member(cohort["population"], index)
+            and member.member_id(cohort["population"], index) not in failed
+            for index in cohort["indices"]
+        )
+    ]
+
+
+def rounds(work: Work) -> list[list[dict[str, Any]]]:
+    """Pending cohorts in rounds: populations that are made from others come after them."""
+    made = {p["name"] for p in work.record["populations"] if p["options"].get("of") is not None}
+    rounds = [[c for c in work.pending if (c["population"] in made) is later] for later in (False, True)]
+    return [cohorts for cohorts in rounds if cohorts]
+
+
+def count(study: Study, stock: directory.Stock, outcome: Outcome) -> None:
+    """Count what is there now, whoever trained it."""
+    asked = [(own.name, index) for own in study.population for index in range(own.members)]
+    outcome.present = sum(stock.member(*own) for own in asked) - len(outcome.written)
+    failed = [own for own in asked if stock.failure(*own) and not stock.member(*own)]
+    outcome.failed = [member.member_id(*own) for own in failed]
