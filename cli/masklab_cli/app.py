@@ -201,7 +201,7 @@ def reproduce(
 def verify(
     directory: Directory,
     sample: Annotated[
-        int, typer.Option(help="members to rebuild and compare with their predictions; -1 = all")
+        int, typer.Option(min=-1, help="members to rebuild and compare with their predictions; -1 = all")
     ] = 8,
     trust: Annotated[
         bool,

@@ -179,9 +179,14 @@ class Archive:
         return [[layer["name"], layer["shape"]] for layer in self.study["network"]["layers"]]
 
     def agrees(self, member: Member) -> bool:
-        """Whether the catalogue says of a member what its file says; so it does when it knows nothing."""
+        """Whether the catalogue says of a member what its file says; so it does when it knows nothing.
+
+        Raises:
+            ArchiveError: The member's description lacks what the catalogue keeps.
+        """
         entry = self._current.get(member.id)
-        return entry is None or entry == catalogue.entry_of(member, entry.signature)
+        fresh = catalogue.entry_of(member, "" if entry is None else entry.signature)
+        return entry is None or entry == fresh
 
     @cached_property
     def summaries(self) -> dict[str, dict[str, Any]]:

@@ -56,7 +56,7 @@ def location(text: "str | Location") -> Location:
     if not url or not protocol or "/" in protocol:
         return _at_home(text)
     protocol = protocol.lower()
-    return _of_file(text, rest) if protocol in _LOCAL else _remote(text, protocol, rest)
+    return _of_file(text, rest) if protocol in _LOCAL else _remote(protocol, rest)
 
 
 def without_secrets(text: str) -> str:
@@ -126,7 +126,7 @@ def _of_file(text: str, rest: str) -> Path:
     return Path("/" + unquote(path))
 
 
-def _remote(text: str, protocol: str, rest: str) -> Location:
+def _remote(protocol: str, rest: str) -> Location:
     bare = _bare(protocol.rpartition("::")[2], rest)
     shown = f"{protocol}://{bare}"
     if "::" in protocol:

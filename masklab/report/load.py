@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -228,7 +229,7 @@ def _distances(path: files.Location, stored: set[str]) -> Distances:
             hamming = np.asarray(arrays["hamming"], dtype=np.float64)
     except KeyError as error:
         raise ArchiveError(f"{path} is incomplete: {error.args[0]}") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise ArchiveError(f"{path} is damaged: {error}") from error
     if set(ids) != stored or len(ids) != len(stored):
         raise ArchiveError(

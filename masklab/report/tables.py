@@ -204,20 +204,25 @@ def pairs(analysis: load.Analysis, key: str) -> Table:
         Column("chance-corrected"),
         Column("barrier, points"),
     )
+    imported = {own.name: own.imported for own in analysis.results.populations if own.imported}
     rows = []
     for row in analysis.results.overlap:
         if row.layer != load.WHOLE or row.metric != "chance_corrected":
             continue
+        foreign = [imported[name] for name in (row.a, row.b) if name in imported]
         similarity = analysis.overlap(row.a, row.b, "jaccard_similarity", block=row.block, seed=row.seed)
         path = analysis.path(row.a, row.b, row.block, row.seed)
         chance = similarity.chance if similarity else None
         blocks = "shared" if row.block == "within" else "different"
+        if any(source.weights != "whole" for source in foreign):
+            blocks = "unknown"
+        seeds = "unknown" if foreign else row.seed
         rows.append(
             [
                 Cell(row.a, row.a),
                 Cell(row.b, row.b),
                 Cell(blocks, blocks),
-                Cell(row.seed, row.seed),
+                Cell(seeds, seeds),
                 Cell(f"{row.pairs:,}", row.pairs),
                 estimate(similarity.estimate if similarity else None, "not computed", 1.0, 4),
                 Cell(numbers.UNDEFINED if chance is None else numbers.fixed(chance, 4), chance),

@@ -62,7 +62,7 @@ def read_or_make(
         ArchiveError: `plan.json` is not a plan.
     """
     path = out / directory.PLAN
-    plan = _checked(path) if files.exists(path) else _fresh(record, wishes, measure)
+    plan = checked(path) if files.exists(path) else _fresh(record, wishes, measure)
     asked = {"device": wishes.device, "engine": wishes.engine, "precision": wishes.precision}
     for field, wish in asked.items():
         if wish not in (None, "auto", plan[field]):
@@ -105,7 +105,12 @@ _FIELDS = {
 }
 
 
-def _checked(path: files.Location) -> dict[str, Any]:
+def checked(path: files.Location) -> dict[str, Any]:
+    """A stored plan.
+
+    Raises:
+        ArchiveError: It is missing or no plan.
+    """
     plan = files.read_json(path)
     if isinstance(plan, dict) and plan.get("schema") == 1:
         raise ArchiveError(f"{path} is of an older masklab, which did not measure; give another --out")

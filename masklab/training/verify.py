@@ -3,6 +3,7 @@
 import io
 import re
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from masklab.archive import Archive, Member, catalogue, directory, files, study_
 from masklab.errors import ArchiveError, ConfigError, DataError, MasklabError
 from masklab.progress import Listener
 from masklab.training import device as devices
+from masklab.training import plan as plans
 
 CLOSE = 1e-3
 """Difference of the two best logits below which another machine may see another class."""
@@ -113,8 +115,8 @@ def _study(out: files.Location, report: Report) -> dict[str, Any] | None:
 def _take_stock(out: files.Location, study: dict[str, Any] | None, report: Report) -> list[tuple[str, int]]:
     """Populations and indices of the member files there are; what is wrong beside them goes to the report."""
     populations = None if study is None else {p["name"]: p["members"] for p in study["populations"]}
-    if files.exists(out / directory.PLAN):
-        _try(report, lambda: files.read_json(out / directory.PLAN))
+    if study is None or any("imported" not in row for row in study["populations"]):
+        _try(report, lambda: plans.checked(out / directory.PLAN))
     for name in files.listing(out / directory.ANALYSIS):
         _try(report, lambda name=name: _check_analysis(out / directory.ANALYSIS / name))
     if files.exists(out / directory.REPORT):
@@ -165,7 +167,7 @@ def _check_analysis(path: files.Location) -> None:
             with np.load(io.BytesIO(files.read(path)), allow_pickle=False) as arrays:
                 for name in arrays.files:
                     arrays[name]
-        except (ValueError, OSError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+        except (ValueError, OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:
             raise ArchiveError(f"{path} is damaged: {error}") from error
     elif path.suffix == ".csv":
         _text(path)

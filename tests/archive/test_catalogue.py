@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -67,6 +68,10 @@ HARMS: dict[str, Harm] = {
     "longer": lambda path: path.write_bytes(path.read_bytes() + b"\n"),
     "something else": lambda path: path.write_bytes(b"not\na catalogue\n" * 50),
     "a folder": lambda path: (path.unlink(), path.mkdir()),
+    "a list": lambda path: _sealed(path, b"[]\n"),
+    "an empty index": lambda path: _sealed(path, b"{}\n"),
+    "no JSON": lambda path: _sealed(path, b"\xff\xfe\n"),
+    "no facts": lambda path: _changed(path, b'"digest"', b'"number"'),
     "another version": lambda path: _changed(path, b'"version": 1', b'"version": 9'),
     "other layers": lambda path: _changed(path, b'"fc"', b'"f2"'),
     "other shapes": lambda path: _changed(path, b'["fc", [4, 5]]', b'["fc", [5, 4]]'),
@@ -77,7 +82,10 @@ def _changed(path: Path, before: bytes, after: bytes) -> None:
     """Another text in a catalogue whose checksum fits."""
     rest = path.read_bytes().partition(b"\n")[2]
     assert before in rest
-    rest = rest.replace(before, after, 1)
+    _sealed(path, rest.replace(before, after, 1))
+
+
+def _sealed(path: Path, rest: bytes) -> None:
     path.write_bytes(container.digest(rest).encode() + b"\n" + rest)
 
 
@@ -200,3 +208,41 @@ def test_descriptions_do_not_pile_up_in_memory(folder: Path, monkeypatch: pytest
 def test_a_layer_that_is_not_there_is_named(folder: Path) -> None:
     with pytest.raises(ArchiveError, match="has no layer 'fc9'; it has conv2, conv1, fc"):
         Archive(folder).packed("fc9")
+
+
+def test_one_damaged_member_leaves_the_masks_of_the_others(folder: Path) -> None:
+    sound, rest = ["biprop-d0.5/0000", "edge-popup-d0.1/0001"], Archive(folder)
+    expected = rest.packed("fc", sound)
+    assert not (folder / catalogue.NAME).exists()  # for a few members none is made
+    (folder / PATH).write_bytes(b"damaged")
+    np.testing.assert_array_equal(Archive(folder).packed("fc", sound), expected)
+    with pytest.raises(ArchiveError, match=r"0001\.safetensors"):
+        Archive(folder).packed("fc")
+
+
+ODD: dict[str, changed.Change] = {
+    "no digest": lambda document, _: document.pop("digest"),
+    "no best epoch": lambda document, _: document["accuracy"].update(best="x"),
+    "an odd epoch": lambda document, _: document["accuracy"].update(best={"epoch": "x"}),
+    "no loss": lambda document, _: document["history"].update(loss=["much"]),
+    "no number": lambda document, _: document["accuracy"].update(validation=True),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_what_the_table_cannot_hold_is_one_line(folder: Path, odd: str) -> None:
+    changed.rewrite(folder / PATH, ODD[odd])
+    with pytest.raises(ArchiveError, match=r"0001\.safetensors"):
+        Archive(folder).members  # noqa: B018
+
+
+def test_an_infinite_accuracy_is_one_line(folder: Path) -> None:
+    data = (folder / PATH).read_bytes()
+    document, _ = changed.parts(data)
+    (length,) = struct.unpack("<Q", data[:8])
+    text = changed.text_of(document)
+    assert '"test":0.51' in text
+    text = text.replace('"test":0.51', '"test":1e999')
+    (folder / PATH).write_bytes(changed.header(document, text) + data[8 + length :])
+    with pytest.raises(ArchiveError, match=r"0001\.safetensors"):
+        Archive(folder).members  # noqa: B018

@@ -1,4 +1,5 @@
 import errno
+import inspect
 import json
 import os
 from pathlib import Path
@@ -87,25 +88,14 @@ def test_a_file_in_place_of_a_folder_is_refused(tmp_path: Path) -> None:
         files.write_atomic(tmp_path / "folder" / "file", b"new")
 
 
-def test_only_old_temporaries_are_swept(tmp_path: Path) -> None:
-    old, recent = tmp_path / "a" / ".masklab-1.tmp", tmp_path / ".masklab-2.tmp"
-    other = tmp_path / "a" / "results.tmp"
-    old.parent.mkdir()
-    for file in (old, recent, other):
-        file.touch()
-    for file in (old, other):
-        os.utime(file, (1000, 1000))
-    assert files.sweep_temporaries(tmp_path) == 1
-    assert not old.exists()
-    assert recent.exists()
-    assert other.exists()
-
-
-def test_temporaries_have_the_names_that_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[Path] = []
-    monkeypatch.setattr(os, "fsync", lambda _: seen.extend(tmp_path.glob(".masklab-*.tmp")))
-    files.write_atomic(tmp_path / "file", b"new")
-    assert len(seen) == 1
+def test_everything_public_is_listed() -> None:
+    public = {
+        name
+        for name, thing in vars(files).items()
+        if inspect.isfunction(thing) and thing.__module__ == files.__name__ and not name.startswith("_")
+    }
+    assert public <= set(files.__all__)
+    assert all(hasattr(files, name) for name in files.__all__)
 
 
 documents = st.recursive(

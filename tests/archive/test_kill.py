@@ -11,9 +11,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,20 @@ import pytest
 
 from masklab.archive import Content, Member, encoding, files, member
 from masklab.errors import ArchiveError
+from tests.conftest import Cli, member_bytes
 
 from . import samples
 
-KILLS = 60
+INSIDE = 50
+"""How many kills must fall inside a write, however fast or slow the disk is."""
+
+KILLS = 2000
+"""After how many kills it is given up."""
+
 SHAPES = {"fc": (100, 200)}
+MEMBERS = 8
+VERSIONS = 3
+"""How many contents a member has in turn."""
 
 
 def _content(index: int, version: int) -> Content:
@@ -41,14 +52,20 @@ def _path(folder: Path, index: int) -> Path:
     return folder / "members" / "p" / f"{index:04d}.safetensors"
 
 
+@cache
+def _encoded(index: int, version: int) -> bytes:
+    return encoding.encode(_content(index, version))
+
+
 def _write_until_killed(folder: Path, versions: dict[int, int], seed: int, told: int) -> None:
-    """Write members for ever, some of them again, and tell before and after each."""
+    """Write members for ever, most of them again, and tell before and after each."""
     draw = random.Random(seed)  # noqa: S311
     while True:
-        index = draw.randrange(len(versions) + 1) if draw.random() < 0.6 else len(versions)
+        index = draw.randrange(min(len(versions) + 1, MEMBERS))
         version = versions.get(index, 0) + 1
+        data = _encoded(index, version % VERSIONS)
         os.write(told, f"begin {index} {version}\n".encode())
-        member.write(_path(folder, index), _content(index, version))
+        files.write_atomic(_path(folder, index), data)
         os.write(told, f"end {index} {version}\n".encode())
         versions[index] = version
 
@@ -89,28 +106,29 @@ def _torture(folder: Path, seed: int) -> dict[str, Any]:
     versions: dict[int, int] = {}
     known: dict[int, bytes] = {}
     counts = {"kills": 0, "inside": 0, "strays": 0, "whole": 0}
-    deadline = time.monotonic() + 60
-    while counts["kills"] < KILLS or counts["strays"] < 3:
-        if time.monotonic() > deadline:
-            raise AssertionError(f"too slow: {counts}")
+    for index, version in product(range(MEMBERS), range(VERSIONS)):
+        _encoded(index, version)  # now, so that writers do nothing but write
+    while counts["inside"] < INSIDE or counts["strays"] < 3:
+        if counts["kills"] == KILLS:
+            raise AssertionError(f"too few kills inside a write: {counts}")
         told = _killed(folder, dict(versions), draw.randrange(2**32), draw.expovariate(1 / 0.012))
         counts["kills"] += 1
         for line in told:
             verb, *numbers = line.split()
             index, version = map(int, numbers)
             if verb == "end":
-                versions[index], known[index] = version, encoding.encode(_content(index, version))
+                versions[index], known[index] = version, _encoded(index, version % VERSIONS)
         if told and told[-1].startswith("begin"):
             counts["inside"] += 1
             _, index, version = told[-1].split()
-            whole = encoding.encode(_content(int(index), int(version)))
+            whole = _encoded(int(index), int(version) % VERSIONS)
             path = _path(folder, int(index))
             if path.exists() and path.read_bytes() == whole:  # killed after the rename
                 versions[int(index)], known[int(index)] = int(version), whole
                 counts["whole"] += 1
         _check(folder, known)
         strays = len(list(folder.rglob(".masklab-*")))
-        if strays > 1 or files.sweep_temporaries(folder, older_than_s=0) != strays:
+        if strays > 1 or files.sweep_temporaries(folder) != strays:  # young ones, whose writer is dead
             raise AssertionError(f"{strays} temporaries of one kill, or they stay")
         if list(folder.rglob(".masklab-*")):
             raise AssertionError("temporaries stay")
@@ -128,7 +146,7 @@ def test_a_killed_writer_leaves_whole_members_alone(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     counts = json.loads(done.stdout)
-    assert counts["kills"] >= KILLS
+    assert counts["kills"] >= counts["inside"] >= INSIDE
     assert counts["inside"] >= counts["strays"] >= 3
     assert counts["written"] > counts["members"] > 1  # some were overwritten
 
@@ -164,7 +182,7 @@ def _mounted(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     try:
         subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=256k", "masklab-test", str(folder)],
+            ["mount", "-t", "tmpfs", "-o", "size=1m", "masklab-test", str(folder)],
             check=True,
             capture_output=True,
         )
@@ -177,12 +195,12 @@ def _mounted(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_file_system_keeps_what_it_has(mounted: Path) -> None:
     written = 0
     with pytest.raises(ArchiveError, match=r"cannot write .*: No space left on device"):
-        for index in range(10):
+        for index in range(20):
             member.write(_path(mounted, index), _content(index, 1))
             written += 1
-    assert 1 <= written < 10
+    assert 5 <= written < 20
     with pytest.raises(ArchiveError, match="No space left on device"):
-        member.write(_path(mounted, 0), replace(_content(0, 2), buffers={"x": np.ones(40_000, np.float32)}))
+        member.write(_path(mounted, 0), replace(_content(0, 2), buffers={"x": np.ones(300_000, np.float32)}))
     _check(mounted, {index: encoding.encode(_content(index, 1)) for index in range(written)})
     assert not list(mounted.rglob(".masklab-*"))
 
@@ -194,6 +212,81 @@ def test_a_read_only_file_system_is_told(mounted: Path) -> None:
         with pytest.raises(ArchiveError, match=r"cannot write .*: Read-only file system"):
             member.write(_path(mounted, index), _content(index, 2))
     _check(mounted, {0: encoding.encode(_content(0, 1))})
+
+
+STUDY = """
+[data]
+name = "digits"
+[network]
+name = "mlp"
+[training]
+epochs = 1
+batch_size = 500
+[[population]]
+pruner = "edge-popup"
+density = 0.5
+"""
+
+
+Growing = Callable[[Path, int], tuple[int, str, str]]
+
+
+@pytest.fixture(name="growing")
+def _growing(tmp_path: Path, cli: Cli) -> Growing:
+    """Function that lets `masklab train` grow a study of members of 200 kB in one folder to so many."""
+
+    def grow(out: Path, members: int) -> tuple[int, str, str]:
+        (tmp_path / "study.toml").write_text(f"{STUDY}members = {members}\n")
+        options = ("--jobs", 1, "--device", "cpu", "--engine", "vmap")
+        return cli("train", tmp_path / "study.toml", "--out", out, *options)
+
+    return grow
+
+
+def _check_refused(ran: tuple[int, str, str], out: Path, reason: str) -> None:
+    """One line and exit code 2, whole members and nothing half-written."""
+    code, said, err = ran
+    assert (code, said) == (2, "")
+    (line,) = [line for line in err.splitlines() if line.startswith("masklab: ")]
+    assert line.startswith(f"masklab: cannot write {out}/")
+    assert line.endswith(f": {reason}")
+    assert err.endswith(f"{line}\n")
+    assert "Traceback" not in err
+    for path in out.glob("members/*/*.safetensors"):
+        Member(path).verify()
+    assert not list(out.rglob(".masklab-*"))
+
+
+def test_training_into_a_full_file_system(mounted: Path, growing: Growing) -> None:
+    out = mounted / "out"
+    assert growing(out, 1)[0] == 0
+    before = member_bytes(out)
+    _check_refused(growing(out, 12), out, "No space left on device")
+    after = member_bytes(out)
+    assert 1 < len(after) < 12
+    assert before.items() <= after.items()
+
+
+def test_training_into_a_read_only_file_system(mounted: Path, growing: Growing) -> None:
+    out = mounted / "out"
+    assert growing(out, 1)[0] == 0
+    before = member_bytes(out)
+    subprocess.run(["mount", "-o", "remount,ro", str(mounted)], check=True, capture_output=True)
+    assert growing(out, 1)[:2] == (0, f"{out}: 0 members trained, 1 already there\n")
+    _check_refused(growing(out, 2), out, "Read-only file system")
+    assert member_bytes(out) == before
+
+
+def test_training_where_a_file_cannot_grow(tmp_path: Path, growing: Growing) -> None:
+    out = tmp_path / "out"
+    assert growing(out, 1)[0] == 0
+    before = member_bytes(out)
+    with _largest_file(2**16):
+        refused = growing(out, 2)
+    _check_refused(refused, out, "File too large")
+    assert member_bytes(out) == before
+    assert growing(out, 2)[:2] == (0, f"{out}: 1 members trained, 1 already there\n")
+    assert before.items() < member_bytes(out).items()
 
 
 if __name__ == "__main__":

@@ -86,7 +86,21 @@ def test_paths_and_local_urls_of_others_are_local() -> None:
         ("file://a", "file://a is not a local path"),
         ("simplecache::s3://a/b", "simplecache::s3://a/b is a chain of URLs"),
         ("s3://me:sec/ret@bucket/a", "^s3://bucket/a was given with a password"),
+        ("s3://secret@bucket/a", "^s3://bucket/a was given with a password"),
         ("webdav://me:secret@host/a", "^webdav://host/a cannot be "),
+        ("https://host/a.pth?X-Amz-Signature=sec/ret", "^https://host/a.pth was given with .* or query"),
+        ("https://host/a b.pth?sig=secret", "^https://host/a b.pth was given"),
+        ("https://host/a.pth#secret", "^https://host/a.pth was given"),
+        ("https://secret@host/a/b", "^https://host/a/b was given"),
+        ("https://host:80/a?to=b@c&sig=secret", "^https://… was given"),
+        ("ftp://me:12/secret@host/a", "^ftp://host/a was given"),
+        ("ftp://me:sec#ret@host/a", "^ftp://host/a was given"),
+        ("ftp://me:sec?ret@host/a", "^ftp://… was given"),
+        ("ftp://host/a?secret", "^ftp://host/a was given"),
+        ("ftp://host/a,ftp://secret@host/a", "^ftp://host/a,ftp://host/a was given"),
+        ("abfs://box@account.net/a?sig=secret", "^abfs://box@account.net/a cannot be opened"),
+        ("file://me:secret@host/a", "^file://host/a is not a local path"),
+        ("simplecache::https://secret@host/a", "^simplecache::https://host/a is a chain"),
     ],
 )
 def test_what_cannot_be_used_is_refused_in_one_line(text: str, message: str) -> None:
@@ -94,6 +108,36 @@ def test_what_cannot_be_used_is_refused_in_one_line(text: str, message: str) -> 
         files.location(text)
     assert "\n" not in str(caught.value)
     assert "sec" not in str(caught.value)
+
+
+def test_a_place_of_others_that_shows_a_secret_is_refused() -> None:
+    for url in ("https://host/a?sig=secret", "https://secret@host/a"):
+        with pytest.raises(ConfigError, match=r"^https://host/a was given with a password"):
+            files.location(UPath(url))
+
+
+@pytest.mark.parametrize("user", ["me", "me:word"])
+def test_a_user_that_fsspec_keeps_apart_is_not_shown(user: str) -> None:
+    found = files.location(f"ftp://{user}@host:21/a")
+    assert str(found) == "ftp:///a"
+    assert getattr(found, "storage_options")["username"] == "me"  # noqa: B009  a Path has none
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://host/runs/model.pth?X-Amz-Credential=me/s3&X-Amz-Signature=secret.", "model.pth"),
+        ("https://host/model.pth#a/b", "model.pth"),
+        ("https://host/runs/", "runs"),
+        ("memory://a/b?c#d", "b?c#d"),
+    ],
+)
+def test_a_file_name_has_no_query(url: str, name: str) -> None:
+    assert places.file_name(UPath(url)) == name
+
+
+def test_a_local_file_name_is_whole() -> None:
+    assert places.file_name(Path("/a/b?c=d#e@f")) == "b?c=d#e@f"
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +154,21 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ("ftp://me:secret@host:21/a, then sftp://me:se/cr@et@host", "ftp://host:21/a, then sftp://host"),
         ("abfs://container@account.dfs.core.windows.net/a", None),
         ("s3://bucket/a:b@c", None),
+        ("s3://bucket/a?b#c", None),
+        ("memory://a:b/c@d?e", None),
+        ("file:///a?b=c", None),
+        ("https://host:9000/a.pth", None),
+        ("https://host/a@b", None),
         ("me:secret@host", None),
+        ("sftp://me:123/45@host/a", "sftp://host/a"),
+        ("--out=https://token@host/a?b=c", "--out=https://host/a"),
+        ("url='https://host/a?b=c/d&e=f', (status)", "url='https://host/a', (status)"),
+        ("https://host/a?next=https://token@other/b&sig=secret: gone", "https://host/a: gone"),
+        ("az://box/a?sv=1&sig=secret", "az://box/a"),
+        ("abfs://box:key@account.net/a", "abfs://account.net/a"),
+        ("HTTPS://host/a#token", "HTTPS://host/a"),
+        ("ftp://a/b,ftp://me:secret@c/d", "ftp://a/b,ftp://c/d"),
+        ("ftp://me:se?cret@host/a", "ftp://…"),
     ],
 )
 def test_secrets_are_taken_out(text: str, clean: str | None) -> None:

@@ -4,9 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from masklab import stages
 from masklab.archive import directory, files
+from masklab.errors import ArchiveError
+from masklab.training import task
 
 from ..conftest import TinyStudy, member_bytes
 
@@ -37,3 +40,20 @@ def test_what_is_written_twice_has_equal_bytes(tiny: TinyStudy, train: Any, tmp_
     stages.train(of, out, jobs=1, device="cpu", engine="vmap")
     assert member_bytes(out) == before
     np.testing.assert_equal(len(before), 2)
+
+
+def test_a_plan_that_another_process_replaced_ends_the_training(
+    tiny: TinyStudy, train: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of, real = tiny({"pruner": "biprop", "members": 2}, {"pruner": "random", "members": 2}), task.run
+
+    def run(out: Path, *rest: Any) -> Any:
+        done = real(out, *rest)
+        plan = files.read_json(out / directory.PLAN)
+        files.write_json(out / directory.PLAN, {**plan, "engine": "loop"})
+        return done
+
+    monkeypatch.setattr(task, "run", run)
+    with pytest.raises(ArchiveError, match=r"plan\.json was replaced by another process"):
+        train(of, tmp_path / "out")
+    assert len(member_bytes(tmp_path / "out")) == 2

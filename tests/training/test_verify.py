@@ -1,6 +1,7 @@
 """`masklab verify`: whatever is wrong in a directory is named, in one line each, with exit code 1."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+import masklab
 from masklab import stages
-from masklab.archive import directory, files
+from masklab.archive import catalogue, container, directory, files
 from masklab.training import verify
 
 from ..archive import changed
-from ..conftest import Cli
+from ..conftest import Cli, TinyStudy
 
 Damage = Callable[[Path], object]
 
@@ -73,6 +75,22 @@ def _predictions(document: dict[str, Any], tensors: dict[str, np.ndarray], numbe
     tensors["prediction/class"] = predicted
 
 
+def _analysis(out: Path, name: str, content: bytes) -> None:
+    (out / "analysis").mkdir()
+    (out / "analysis" / name).write_bytes(content)
+
+
+def _lie(out: Path) -> None:
+    """A catalogue with a fitting checksum that gives a member another accuracy."""
+    rows = masklab.open(out).rows
+    accuracy = json.dumps(rows[1]["accuracy"]).encode()
+    path = out / catalogue.NAME
+    before, entry, after = path.read_bytes().partition(b"\n")[2].partition(b'"biprop-d0.5/0001"')
+    assert b'"accuracy": ' + accuracy in after
+    rest = before + entry + after.replace(b'"accuracy": ' + accuracy, b'"accuracy": 0.99999', 1)
+    path.write_bytes(container.digest(rest).encode() + b"\n" + rest)
+
+
 def _say(path: Path, **fields: Any) -> None:
     document = json.loads(path.read_bytes())
     path.write_text(json.dumps({**document, **fields}))
@@ -103,6 +121,42 @@ DAMAGES: dict[str, tuple[Damage, list[str]]] = {
         ),
         ["0001.safetensors: 31 predictions for 32 test images"],
     ),
+    "a network of the member's own": (
+        lambda out: changed.rewrite(_member(out), lambda doc, _: doc["network"].update(name="evil:f")),
+        ["0001.safetensors names network 'evil:f', study.json 'mlp'"],
+    ),
+    "an unknown gate": (
+        lambda out: changed.rewrite(_member(out), lambda doc, _: doc.update(gate="nope")),
+        ["0001.safetensors: unknown", "'nope'"],
+    ),
+    "an evaluation that nobody can repeat": (
+        lambda out: changed.rewrite(_member(out), lambda doc, _: doc["evaluation"].update(batch_size=0)),
+        ["0001.safetensors: evaluation.batch_size is 0; allowed: 1 to"],
+    ),
+    "another device": (
+        lambda out: changed.rewrite(_member(out), lambda doc, _: doc["evaluation"].update(device="tpu")),
+        ["0001.safetensors: unknown device 'tpu'"],
+    ),
+    "no accuracy": (
+        lambda out: changed.rewrite(_member(out), lambda doc, _: doc["accuracy"].update(best="x")),
+        ["0001.safetensors: incomplete description"],
+    ),
+    "arrays of the analysis": (
+        lambda out: _analysis(out, "overlap.npz", b"PK not really"),
+        ["overlap.npz is damaged"],
+    ),
+    "a table of the analysis": (
+        lambda out: _analysis(out, "members.csv", b"a\xff"),
+        ["members.csv is not UTF-8"],
+    ),
+    "the page": (
+        lambda out: (out / "report.html").write_text("<html><body>cut"),
+        ["report.html is cut short"],
+    ),
+    "the catalogue": (
+        lambda out: _lie(out),  # noqa: PLW0108  defined below
+        [".catalogue says other things than", "0001.safetensors; delete it"],
+    ),
     "a foreign file": (
         lambda out: (_member(out).parent / "notes.txt").write_text("x"),
         ["notes.txt does not belong in a folder of members"],
@@ -130,8 +184,10 @@ DAMAGES: dict[str, tuple[Damage, list[str]]] = {
         ["study.json", "training"],
     ),
     "the plan": (lambda out: (out / "plan.json").write_text("nothing"), ["plan.json is not JSON"]),
+    "no plan": (lambda out: (out / "plan.json").unlink(), ["plan.json does not exist"]),
+    "another plan": (lambda out: (out / "plan.json").write_text("[]"), ["plan.json", "'schema'"]),
     "results": (
-        lambda out: ((out / "analysis").mkdir(), (out / "analysis" / "results.json").write_text("[1,")),
+        lambda out: _analysis(out, "results.json", b"[1,"),
         ["results.json is not JSON"],
     ),
 }
@@ -210,3 +266,33 @@ def test_the_sample_is_spread_over_populations_and_members(sample: int, chosen: 
     assert set(found) <= set(stored)
     if 2 <= chosen < 10:
         assert {name for name, _ in found} == {"a", "b"}
+
+
+NETWORK = """
+from pathlib import Path
+from torch import nn
+
+Path({here!r}).joinpath("ran").touch()
+
+
+def net(input_shape, classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(input_shape[0] * input_shape[1] * input_shape[2], classes))
+"""
+
+
+def test_the_code_of_a_network_runs_only_where_it_is_trusted(
+    tiny: TinyStudy, train: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "verified_net.py").write_text(NETWORK.format(here=str(tmp_path)))
+    monkeypatch.chdir(tmp_path)
+    network = {"name": "verified_net:net", "width": 1.0}
+    train(tiny({"pruner": "biprop"}, network=network), tmp_path / "out", engine="loop")
+    (tmp_path / "ran").unlink()
+    monkeypatch.delitem(sys.modules, "verified_net")
+    found = stages.verify(tmp_path / "out", jobs=1)
+    assert (found.problems, found.checked, found.compared) == ([], 2, 0)
+    assert "network verified_net:net is code of its own, which --trust runs" in found.notes[0]
+    assert not (tmp_path / "ran").exists()
+    found = stages.verify(tmp_path / "out", jobs=1, trust=True)
+    assert (found.problems, found.compared) == ([], 2)
+    assert (tmp_path / "ran").exists()

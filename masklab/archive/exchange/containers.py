@@ -34,8 +34,8 @@ _STATES = ("state_dict", "model_state_dict", "model", "net")
 _WRAPPERS = ("module.", "_orig_mod.")
 """Prefixes that DataParallel and torch.compile put before every name."""
 
-_TENSORS_AT_MOST = 4 * description.NETWORK_LIMIT
-"""Numbers in all tensors together: masks, weights, scores and one more of their kind."""
+_ALLOCATING = (b"\nbytearray\n", b"\n_rebuild_device_tensor_from_cpu_tensor\n")
+"""What torch lets a file call that makes as many bytes as it says; names as they stand in a pickle."""
 
 _REASON = re.compile(
     r"(?:GLOBAL|Unsupported|Can only|Cannot|Only persistent_load|Trying to) [^.\n]*(?:\.\w[^\s]*)?"
@@ -117,7 +117,7 @@ def _safetensors(data: bytes) -> dict[str, np.ndarray]:
         raise ArchiveError(
             "a member file of masklab, not one to import; `masklab export` makes such a file of a member"
         )
-    _check_sizes(tensors)
+    _check_sizes(tensors, len(data))
     order = _listed(header)
     names = sorted(tensors, key=lambda name: order.get(name, len(order)))
     return {name: _array(name, tensors[name]) for name in names}
@@ -136,6 +136,11 @@ def _listed(header: Mapping[str, Any]) -> dict[str, int]:
 def _torch(place: str, data: bytes) -> Source:
     import torch
 
+    called = next((name for name in _ALLOCATING if name in data), None)
+    if called is not None:
+        raise ArchiveError(
+            f"calls {called.decode().strip()}; allowed: a dictionary of tensors and plain values"
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # it warns of pickles that it then refuses or reads
@@ -149,7 +154,7 @@ def _torch(place: str, data: bytes) -> Source:
     tensors = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
     if any(not isinstance(name, str) for name in tensors):
         raise ArchiveError("tensors whose names are no text")
-    _check_sizes(tensors)
+    _check_sizes(tensors, len(data))
     arrays = {name: _array(name, tensor) for name, tensor in tensors.items()}
     return Source(place, "torch", _unwrapped(arrays), dict(_reported(document)))
 
@@ -170,32 +175,49 @@ def _line(error: Exception) -> str:
     return f"{' '.join(str(error).split()) or type(error).__name__:.200}"
 
 
-def _check_sizes(tensors: Mapping[str, "Tensor"]) -> None:
-    """Check numbers of elements: an expanded tensor claims more than its file holds.
+def _check_sizes(tensors: Mapping[str, "Tensor"], held: int) -> None:
+    """Check that tensors are dense and hold what they claim: an expanded one has few bytes in its file.
+
+    Args:
+        tensors: Name → tensor.
+        held: Bytes of the file.
 
     Raises:
-        ArchiveError: A tensor, or all together, are larger than a network may be.
+        ArchiveError: A tensor is of another kind or larger than a layer may be, or all together are larger
+            than the file.
     """
+    import torch
+
     total = 0
     for name, tensor in tensors.items():
-        total += tensor.numel()
+        if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta or tensor.is_complex():
+            raise ArchiveError(f"tensor {name!r} is sparse, quantised, complex or without values")
+        total += tensor.numel() * tensor.element_size()
         if tensor.numel() > description.LAYER_LIMIT:
             raise ArchiveError(
                 f"tensor {name!r} of shape {list(tensor.shape)}; at most {description.LAYER_LIMIT} numbers"
             )
-    if total > _TENSORS_AT_MOST:
-        raise ArchiveError(f"{total} numbers in all tensors; at most {_TENSORS_AT_MOST}")
+        if any(step == 0 and length > 1 for length, step in zip(tensor.shape, tensor.stride(), strict=True)):
+            raise ArchiveError(f"tensor {name!r} is expanded; save what .contiguous() makes of it")
+    if total > held:
+        raise ArchiveError(
+            f"tensors of {total} bytes in a file of {held}; tensors that share their values are to be saved "
+            "as copies (.clone())"
+        )
 
 
 def _array(name: str, tensor: "Tensor") -> np.ndarray:
     import torch
 
-    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta or tensor.is_complex():
-        raise ArchiveError(f"tensor {name!r} is sparse, quantised, complex or without values")
     plain = tensor.detach().resolve_neg().contiguous()
     if plain.is_floating_point() and plain.dtype not in (torch.float16, torch.float32, torch.float64):
         plain = plain.float()  # NumPy has no bfloat16; float32 holds it exactly
-    return plain.numpy()
+    try:
+        return plain.numpy()
+    except TypeError as error:
+        raise ArchiveError(
+            f"tensor {name!r} is of {plain.dtype}; allowed: booleans, integers, floating-point numbers"
+        ) from error
 
 
 def _unwrapped(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from masklab.archive import description, encoding, files
+from masklab.archive import description, encoding, files, places
 from masklab.archive.exchange.fitting import Fitted, Read, Shapes
 from masklab.archive.exchange.source import Found
 from masklab.errors import ArchiveError
@@ -25,10 +25,6 @@ WHOLE, KEPT, NONE = "whole", "kept", "none"
 _RUNNING = ("running_mean", "running_var")
 
 _NAME_AT_MOST = 255
-
-
-Weights = Mapping[str, Float32[np.ndarray, "..."]]
-Masks = Mapping[str, Bool[np.ndarray, "..."]]
 
 
 @dataclass(frozen=True)
@@ -55,8 +51,8 @@ def known_weights(found: Found) -> str:
 
 
 def file_name(place: files.Location) -> str:
-    """Name of a file, without its folders, that can be written in UTF-8."""
-    return place.name.encode(errors="backslashreplace").decode()
+    """Name of a file, without its folders and what only a URL has, that can be written in UTF-8."""
+    return places.file_name(place).encode(errors="backslashreplace").decode()
 
 
 def entry(

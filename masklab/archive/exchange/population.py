@@ -74,8 +74,6 @@ def prepare(request: Request, joined: Shapes | None, gates: Gates) -> Prepared:
         ArchiveError: A file cannot be read, has no masks, or masks of other layers.
         ConfigError: An option is missing, wrong, or has no effect.
     """
-    if not request.places:
-        raise ConfigError("no file to import; name at least one")
     if request.population is not None and not study_file.POPULATION_NAME.fullmatch(request.population):
         raise ConfigError(
             f"--population {request.population!r}; allowed: a-z, 0-9, '.', '+', '_' and '-', no '.' first"

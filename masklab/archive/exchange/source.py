@@ -38,6 +38,7 @@ class Asked:
         density: Fraction kept, for files that hold scores; None: not given.
         prune_rate: The same by the name of the reference repositories, in which it means the fraction kept.
         layers: Layers of the study that the masks join; None: any.
+        forced: Whether the user named the format, so that weights without a zero are masks, too.
     """
 
     density: float | None = None

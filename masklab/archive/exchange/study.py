@@ -54,7 +54,8 @@ def store(request: population.Request, out: files.Location, gates: Gates, proven
     prepared = population.prepare(request, None if stored is None else _shapes(stored), gates)
     with files.locked(out):  # another process may be growing the same study
         stored = _stored(out)
-        if stored is not None and _shapes(stored) != dict(prepared.shapes):
+        # a dictionary is equal to one in another order, but the order of layers is that of every mask
+        if stored is not None and list(_shapes(stored).items()) != list(prepared.shapes.items()):
             raise ArchiveError(f"{out} has become another study; import again")
         record = _joined(out, stored, prepared)
         if record != stored:

@@ -133,6 +133,8 @@ def _message(analysis: load.Analysis, panels: dict[str, Matrix]) -> str:
     if not cells:
         return "Overlap and barrier for every pair of pruners."
     value, seeds, first, second = max(cells)
+    if any(own.imported for own in analysis.results.populations if own.name in (first, second)):
+        seeds = "seeds unknown"
     overlap = numbers.fixed(value, 3)
     return (
         f"The closest two populations are {first} and {second}, {seeds}: chance-corrected overlap {overlap}."

@@ -1,5 +1,6 @@
 """Imported populations beside trained ones, in one study or alone."""
 
+import contextlib
 import json
 import shutil
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import torch
 
 import masklab
 from masklab import stages
-from masklab.archive import Archive
+from masklab.archive import Archive, files
 from masklab.errors import ArchiveError, ConfigError
 from masklab.training.run import Outcome
 from tests.conftest import TinyStudy, member_bytes
@@ -85,6 +86,30 @@ def test_imported_masks_have_no_recipe_to_train_by(tiny: TinyStudy, train: Train
     with pytest.raises(ConfigError, match="holds imported masks and no recipe to train by"):
         train(tiny({"pruner": "random"}), tmp_path / "out")
     assert (tmp_path / "out/study.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("names", ["yx", "xyz"])
+def test_a_study_that_becomes_another_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: str
+) -> None:
+    """Another process wrote other layers, or the same in another order, before this one had the lock."""
+    first, second = (
+        samples.save(tmp_path, f"{own}.pth", dict.fromkeys(own, samples.EYE)) for own in ("xy", names)
+    )
+    locked, turns = files.locked, iter([second])
+
+    def late(folder: files.Location) -> contextlib.AbstractContextManager[bool]:
+        for place in turns:
+            samples.take(tmp_path / "out", place, population="theirs")
+        return locked(folder)
+
+    monkeypatch.setattr(files, "locked", late)
+    with pytest.raises(ArchiveError, match="has become another study; import again"):
+        samples.take(tmp_path / "out", first, population="mine")
+    assert list(shapes(tmp_path / "out")) == list(names)
+    assert Archive(tmp_path / "out").ids == ["theirs/0000"]
+    archive, (own,) = samples.only(tmp_path / "out", first if names == "yx" else second, population="mine")
+    assert list(archive.mask(own)) == list(names)
 
 
 def test_importing_again_changes_nothing(tmp_path: Path) -> None:

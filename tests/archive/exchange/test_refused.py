@@ -78,7 +78,10 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         npz_bytes(a=np.zeros((0, 3), dtype=bool)),
         "has no value|axis of a layer 0",
     ),
-    "text in npz": (npz_bytes(a=np.array(["x"])), "no masks in it"),
+    "text in npz": (npz_bytes(a=np.array(["x"])), "'a.npy' is of <U1; allowed: booleans, integers"),
+    "bytes in npz": (_npy("(1,)", "|S1"), r"'a.npy' is of \|S1; allowed"),
+    "records in npz": (_npy("(1,)", "[('x', '|b1')]"), "'a.npy' is of .*; allowed|damaged npz"),
+    "complex in npz": (npz_bytes(a=np.zeros(2, dtype=complex)), "'a.npy' is of complex128; allowed"),
     "nothing kept": (npz_bytes(a=np.zeros((2, 2), dtype=bool)), "keeps no weight at all"),
     "two in an integer mask": (npz_bytes(a=np.array([0, 1, 2])), "mask 'a' of int64 has the value 2"),
     "infinite weights": (npz_bytes(a=np.array([[0, np.inf]])), "'a' holds numbers that are not finite"),
@@ -90,7 +93,19 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "expanded": (torch_bytes({"a": torch.zeros(1).expand(2**40)}), "'a' of shape .1099511627776.; at most"),
     "many expanded": (
         torch_bytes({f"a{i}": torch.zeros(1).expand(2**27) for i in range(33)}),
-        "numbers in all tensors; at most",
+        "tensor 'a0' is expanded; save what .contiguous",
+    ),
+    "overlapping": (
+        torch_bytes({"a": torch.zeros(1000).as_strided((500, 500), (1, 1))}),
+        r"tensors of 1000000 bytes in a file of \d+; .* \(.clone\(\)\)",
+    ),
+    "shared": (
+        torch_bytes(dict.fromkeys(map(str, range(30)), torch.zeros(1000))),
+        "tensors of 120000 bytes in a file of",
+    ),
+    "numbers that NumPy has not": (
+        torch_bytes({"a": torch.zeros(8, dtype=torch.uint8).view(torch.bits8)}),
+        "tensor 'a' is of torch.bits8; allowed: booleans",
     ),
     "compressed torch": (_squeezed(torch_bytes({"a": EYE})), "is compressed; torch.save compresses nothing"),
     "cut torch": (torch_bytes({"a": EYE})[:-40], "damaged zip file"),

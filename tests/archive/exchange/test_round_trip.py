@@ -42,7 +42,19 @@ def _masks(draw: st.DrawFn) -> dict[str, np.ndarray]:
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(_masks())
 def test_any_mask(tmp_path_factory: pytest.TempPathFactory, name: str, masks: dict[str, np.ndarray]) -> None:
-    folder = tmp_path_factory.mktemp("any")
+    _comes_back(tmp_path_factory.mktemp("any"), name, masks)
+
+
+@pytest.mark.parametrize("name", WITHOUT_WEIGHTS)
+@pytest.mark.parametrize(
+    "layers", [("fc", "fc.weight"), ("fc.weight", "fc"), ("fc.weight",), ("weight", "weight.weight.weight")]
+)
+def test_modules_that_are_called_weight(tmp_path: Path, name: str, layers: tuple[str, ...]) -> None:
+    _comes_back(tmp_path, name, {own: np.eye(place + 2) > 0 for place, own in enumerate(layers)})
+
+
+def _comes_back(folder: Path, name: str, masks: dict[str, np.ndarray]) -> None:
+    """Masks of a member, exported and imported, under the same names in the same order."""
     record = members.study({"p": 1})
     layers = [{"name": own, "shape": list(mask.shape), "size": mask.size} for own, mask in masks.items()]
     record["network"]["layers"] = layers

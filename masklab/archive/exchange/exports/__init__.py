@@ -4,16 +4,15 @@ A file offers `NAME`, `SUFFIXES` (of the files that it may write), `DEFAULT` (wh
 suffix alone) and `encode(member)`.
 """
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool
 
+from masklab.archive.exchange import registry
 from masklab.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
@@ -55,11 +54,7 @@ class Format(Protocol):
 @cache
 def formats() -> Mapping[str, Format]:
     """Every format by its name."""
-    found = {}
-    for module in pkgutil.iter_modules(__path__):
-        described = cast(Format, importlib.import_module(f"{__name__}.{module.name}"))
-        found[described.NAME] = described
-    return found
+    return registry.formats(__name__, __path__)
 
 
 def choose(file_name: str, name: str | None) -> Format:

@@ -5,12 +5,11 @@ A file offers `NAME`, `claims(foreign)` (whether a file's content is of this for
 `FALLBACK = True` is taken only where no other claims a file.
 """
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
 from functools import cache
-from typing import Protocol, cast, runtime_checkable
+from typing import Protocol, runtime_checkable
 
+from masklab.archive.exchange import registry
 from masklab.archive.exchange.source import Asked, Found, Source
 from masklab.errors import ArchiveError, ConfigError, unknown
 
@@ -33,11 +32,7 @@ class Format(Protocol):
 @cache
 def formats() -> Mapping[str, Format]:
     """Every format by its name."""
-    found = {}
-    for module in pkgutil.iter_modules(__path__):
-        described = cast(Format, importlib.import_module(f"{__name__}.{module.name}"))
-        found[described.NAME] = described
-    return found
+    return registry.formats(__name__, __path__)
 
 
 def check(name: str | None) -> None:
