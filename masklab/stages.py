@@ -37,16 +37,8 @@ def train(
 ) -> training.Outcome:
     """Train the members that the directory lacks (see `masklab.training.run.train`).
 
-    Args:
-        study: What to train.
-        out: The study's directory.
-        listener: Told how far it is.
-        options: Fields of `masklab.training.run.Options`.
+    `options` are fields of `masklab.training.run.Options`.
     """
-    if files.exists(out / directory.STUDY) and study_file.read_study(out)["recipe_digest"] is None:
-        raise ConfigError(
-            f"{out} holds imported masks and no recipe to train by; give another --out, and import into that"
-        )
     return training.train(study, out, training.Options(**options), listener or Silent())
 
 

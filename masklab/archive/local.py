@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import socket
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -154,14 +155,14 @@ def read(path: Path) -> bytes:
 
 
 def listing(folder: Path) -> dict[str, str]:
-    """Names and signatures of a folder's files."""
+    """Names and signatures of a folder's files; a pipe or a device, which may block, is none."""
     found = {}
     try:
         with refusals("list", folder), os.scandir(folder) as entries:
             for entry in entries:
                 with contextlib.suppress(FileNotFoundError):  # removed since, or a link to nothing
                     status = entry.stat()
-                    if not entry.is_dir():
+                    if stat.S_ISREG(status.st_mode):
                         found[entry.name] = f"{status.st_size}-{status.st_mtime_ns}-{status.st_ino}"
     except FileNotFoundError:
         return {}

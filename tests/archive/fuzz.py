@@ -30,7 +30,7 @@ from masklab.errors import ArchiveError
 
 from . import changed, formats, samples
 
-STEP_S = 2.0
+STEP_S = 60.0
 """Seconds that a step may take."""
 
 GROWTH = 2**30

@@ -12,7 +12,7 @@ import masklab
 from masklab import bits, seeds, stages, study
 from masklab import data as datasets
 from masklab.analysis import distances
-from masklab.archive import Archive, Member
+from masklab.archive import Archive, Layer, Member
 from masklab.errors import ConfigError
 from masklab.training import rebuild
 from tests.conftest import Cli, TinyStudy, member_bytes
@@ -30,6 +30,12 @@ SOURCES: dict[str, dict[str, Any]] = {
     "drawn": {"pruner": "edge-popup", "weight_init": "kaiming-uniform", "fan_scale": "none"},
     "random": {"pruner": "random", "gate": "biprop"},
 }
+
+
+def _drawn(member: Member, layer: Layer) -> np.ndarray:
+    """Initial base weights of a layer by the member's recipe."""
+    assert member.recipe is not None
+    return member.recipe.initial(layer)
 
 
 def again(member: Member, path: str | None) -> np.ndarray:
@@ -193,7 +199,7 @@ def test_magnitude_keeps_the_largest_trained_weights(
         assert set(np.flatnonzero(mask)) == set(np.argsort(-np.abs(weight), kind="stable")[:kept].tolist())
         effective = own[f"network.{layer.name}.weight"].numpy().reshape(-1)
         assert np.array_equal(effective, np.where(mask, weight, np.float32(0)))
-        assert not np.array_equal(weight, member.recipe.initial(layer))  # trained, not drawn
+        assert not np.array_equal(weight, _drawn(member, layer))  # trained, not drawn
     predicted = again(member, of.data.path)
     assert np.array_equal(predicted, member.prediction())
     assert member.facts["accuracy"]["test"] == (predicted == data.test_labels).mean()
@@ -232,8 +238,7 @@ def test_dense_is_trained_whole_and_compared_with_nothing(
     for member in dense:
         assert all(mask.all() for mask in member.mask().values())
         assert all(
-            not np.array_equal(member.weights()[o.name].reshape(-1), member.recipe.initial(o))
-            for o in member.layers
+            not np.array_equal(member.weights()[o.name].reshape(-1), _drawn(member, o)) for o in member.layers
         )
         assert np.array_equal(again(member, of.data.path), member.prediction())
         assert member.facts["accuracy"]["best"]["test"] > 0.75  # of two classes
@@ -257,7 +262,7 @@ def test_the_learning_rate_of_weights_replaces_the_recipes(
         tables = {"training": {"epochs": 1, "batch_size": 64, "learning_rate": recipe, "weight_decay": 0.0}}
         train(tiny(population, **tables), tmp_path / f"{rate}-{recipe}")
         member = masklab.open(tmp_path / f"{rate}-{recipe}").member(f"{pruner}-d1.0/0000")
-        moved = [member.weights()[o.name].reshape(-1) - member.recipe.initial(o) for o in member.layers]
+        moved = [member.weights()[o.name].reshape(-1) - _drawn(member, o) for o in member.layers]
         if rate in stored:
             assert all(np.array_equal(*pair) for pair in zip(moved, stored[rate], strict=True))
         stored[rate] = moved

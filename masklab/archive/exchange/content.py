@@ -155,9 +155,9 @@ def _rest(read: Read, found: Found) -> tuple[dict[str, np.ndarray], dict[str, np
             raise ArchiveError(
                 f"{read.place}: array name {name!r:.80}; 1 to {_NAME_AT_MOST} printable characters, no slash"
             )
-        if array.dtype != np.float32 or name.removesuffix(".weight") in found.masks:
+        if array.dtype.kind != "f" or name.removesuffix(".weight") in found.masks:
             left_out.append(name)
         else:
             kind = buffers if name.rpartition(".")[2] in _RUNNING else parameters
-            kind[name] = array
+            kind[name] = array.astype(np.float32, copy=False)
     return parameters, buffers, left_out

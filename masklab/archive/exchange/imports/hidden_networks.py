@@ -1,8 +1,9 @@
 """A checkpoint of hidden-networks (Edge-Popup): `*.scores` beside `*.weight`, ranked layer by layer.
 
 Its files do not hold the fraction kept, so it is asked for. `prune_rate` of that code is the fraction kept,
-too. Masks are cut by masklab's own rule, `bits.kept_count` of the largest |scores| with ties to the lower
-index; the reference keeps n − ⌊(1 − k)·n⌋, which can be one weight more or less in a layer.
+too. Masks are those of that code: of n weights the n − ⌊(1 − k)·n⌋ with the largest |scores|, which can be
+one more or less than masklab's own rule keeps. Which of equal scores it keeps depends on its sort; here it is
+the lower index.
 
 Source: Ramanujan et al., What's Hidden in a Randomly Weighted Neural Network?, CVPR 2020
 (github.com/allenai/hidden-networks).
@@ -11,7 +12,6 @@ Source: Ramanujan et al., What's Hidden in a Randomly Weighted Neural Network?, 
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from masklab import bits
 from masklab.archive.exchange import source
 from masklab.archive.exchange.source import Asked, Found, Source
 from masklab.errors import ArchiveError, ConfigError
@@ -97,7 +97,7 @@ def cut(foreign: Source, density: float, gate: str) -> Found:
 
 
 def largest(scores: Float32[np.ndarray, "*shape"], density: float) -> Bool[np.ndarray, "*shape"]:
-    """Mask of the `bits.kept_count` largest |scores|; of equal ones the lower index is kept.
+    """Mask of the n − ⌊(1 − density)·n⌋ largest |scores|; of equal ones the lower index is kept.
 
     Examples:
         >>> largest(np.array([[1, -3], [3, 2]], dtype=np.float32), 0.5).tolist()
@@ -105,5 +105,5 @@ def largest(scores: Float32[np.ndarray, "*shape"], density: float) -> Bool[np.nd
     """
     order = np.argsort(-np.abs(scores.reshape(-1)), kind="stable")
     mask = np.zeros(scores.size, dtype=bool)
-    mask[order[: bits.kept_count(scores.size, density)]] = True
+    mask[order[: scores.size - int((1 - density) * scores.size)]] = True
     return mask.reshape(scores.shape)

@@ -1,6 +1,7 @@
 """A state dict under `torch.nn.utils.prune`: `*_mask` beside `*_orig`.
 
 The unpruned tensor of a masked `conv.weight` stands in `conv.weight_orig`, whole: pruned weights are known.
+Masks of biases are no layers: the biases are taken as they act, pruned ones as 0.
 
 Source: torch.nn.utils.prune, BasePruningMethod.apply.
 """
@@ -28,17 +29,22 @@ def read(foreign: Source, asked: Asked) -> Found:
         ArchiveError: A mask is not of 0 and 1, or has another shape than its tensor.
     """
     del asked
-    used, masks, weights = set(), {}, {}
+    used, masks, weights, biases = set(), {}, {}, {}
     for name in foreign.arrays:
         if not name.endswith(_MASK):
             continue
         tensor, original = name.removesuffix(_MASK), name.removesuffix(_MASK) + _ORIGINAL
         if f"{tensor}{_ORIGINAL}" in foreign.arrays:
             source.same_shape(foreign, name, original)
-            weights[tensor] = source.float32(foreign, original)
+            whole = source.float32(foreign, original)
+            if whole.ndim < 2:
+                biases[tensor] = whole * source.binary(foreign, name)
+                used |= {name, original}
+                continue
+            weights[tensor] = whole
         elif foreign.arrays[name].dtype.kind == "f" and not source.is_binary(foreign.arrays[name]):
             continue  # a buffer that happens to be called so
         masks[tensor] = source.binary(foreign, name)
         used |= {name, original}
-    rest = {name: array for name, array in foreign.arrays.items() if name not in used}
+    rest = {name: array for name, array in foreign.arrays.items() if name not in used} | biases
     return Found(masks, weights, whole=True, rest=rest)
