@@ -8,7 +8,7 @@ from typing import Any
 from masklab import data as datasets
 from masklab import parallel, progress
 from masklab.archive import directory, files, places
-from masklab.errors import ArchiveError
+from masklab.errors import ArchiveError, ConfigError
 from masklab.progress import Listener
 from masklab.study import Study
 from masklab.training import device as devices
@@ -169,6 +169,10 @@ def _tidy(out: files.Location, cohorts: list[dict[str, Any]], *kinds: str) -> No
 def _refuse_foreign(out: files.Location) -> None:
     for folder in (out, out / directory.MEMBERS):
         files.refuse_file(folder)
+    if files.exists(out / directory.STUDY) and directory.read_study(out)["recipe_digest"] is None:
+        raise ConfigError(
+            f"{out} holds imported masks and no recipe to train by; give another --out, and import into that"
+        )
     for needed in (directory.STUDY, directory.PLAN):
         if not files.exists(out / needed) and files.exists(out / directory.MEMBERS):
             raise ArchiveError(

@@ -156,7 +156,7 @@ FILES: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: _layer(1000, b"\0\0\0\x80" + b"\0" * 31 + b"\0" * 2**22 + b"\1", codec="golomb", kept=1),
         "goes on after its last gap",
     ),
-    "2^20 events": (lambda: _origin("event", _planes(EVENTS), 4, 2**20), "events drew 1048576 weights"),
+    "2^20 events": (lambda: _origin("event", _planes(EVENTS), 4, 2**20), "events drew more than 8589934592 values"),
     "an event of 2^32 - 1": (lambda: _origin("event", _planes(np.full(8, 2**32 - 1)), 4), "stored digest"),
     "a position of 2^32 - 1": (
         lambda: _origin("position", _planes(np.full(8, 2**32 - 1)), 4),
