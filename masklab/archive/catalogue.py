@@ -119,7 +119,6 @@ def entry_of(member: Member, signature: str) -> Entry:
         frame["checksum"] = np.frombuffer(bytes.fromhex(checksum), dtype=np.uint8)
     try:
         facts = _facts(member)
-        json.dumps(facts, allow_nan=False)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ArchiveError(
             f"{member.path}: incomplete description ({type(error).__name__}: {error})"
@@ -216,6 +215,9 @@ def _write(directory: files.Location, layers: list[Any], entries: Mapping[str, E
     processes or a loss of power leave half written does not have its checksum.
     """
     listed = [[member, known.signature, known.facts] for member, known in entries.items()]
-    index = json.dumps({"version": _VERSION, "layers": layers, "entries": listed}, allow_nan=False)
+    try:
+        index = json.dumps({"version": _VERSION, "layers": layers, "entries": listed}, allow_nan=False)
+    except ValueError:  # an infinity where only a crafted file has one
+        return
     rest = b"\n".join([index.encode(), b"".join(known.frames.tobytes() for known in entries.values())])
     files.write_hint(directory / NAME, container.digest(rest).encode() + b"\n" + rest)
