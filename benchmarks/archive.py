@@ -1,7 +1,6 @@
 """Codecs beside other ways to store masks, loading into packed rows, opening a large directory."""
 
 import hashlib
-import math
 import shutil
 import tempfile
 import time
@@ -80,12 +79,6 @@ def _methods() -> dict[str, _Method]:
     }
 
 
-def _entropy_bound(size: int, kept: int) -> float:
-    """Bytes that tell one of all masks with so many kept weights."""
-    nats = math.lgamma(size + 1) - math.lgamma(kept + 1) - math.lgamma(size - kept + 1)
-    return nats / math.log(2) / 8
-
-
 def codecs(rounds: int) -> list[str]:
     """A table of its own: size over the entropy bound, and rates, by density and method."""
     methods, random = _methods(), np.random.RandomState(0)
@@ -96,7 +89,7 @@ def codecs(rounds: int) -> list[str]:
     for density in DENSITIES:
         kept = bits.kept_count(SIZE, density)
         mask = random.permutation(SIZE) < kept
-        bound = _entropy_bound(SIZE, kept)
+        bound = codec.entropy_bound(SIZE, kept)
         found = [method.measure(mask, rounds) for method in methods.values()]
         cells = [f"{size / bound:.3f}; {encode:.0f}, {decode:.0f}" for size, encode, decode in found]
         lines.append(f"| {density:g} | " + " | ".join(cells) + " |")
@@ -110,7 +103,7 @@ def worst_size() -> clock.Row:
         for density in np.round(np.arange(0.01, 0.505, 0.01), 2):
             kept = bits.kept_count(size, float(density))
             _, frame = codec.encode_mask(random.permutation(size) < kept)
-            worst = max(worst, (len(frame) / _entropy_bound(size, kept), size, float(density)))
+            worst = max(worst, (len(frame) / codec.entropy_bound(size, kept), size, float(density)))
     ratio, size, density = worst
     value = f"{ratio:.4f} (at density {density:g}, {size:,} weights)"
     return clock.Row("size of a mask ÷ entropy bound, worst of 100", "≤ 1.02", value, "1")

@@ -62,10 +62,11 @@ def interpolate(out: files.Location) -> tuple[list[Row], list[Row]]:
     study = archive.study
     settings = study["analysis"]
     names = [population["name"] for population in study["populations"]]
+    foreign = {row["name"] for row in study["populations"] if "imported" in row}
     blocks = {
         member: archive.blocks[member]
         for member in archive.compared
-        if "imported" not in archive.member(member).facts  # no network is known to have their weights
+        if member.rpartition("/")[0] not in foreign  # no network is known to have their weights
     }
     cells = pairing.sample(names, blocks, settings["interpolation_pairs"], archive.seed)
     if not cells:

@@ -1,8 +1,5 @@
 """Reading an `analysis/` folder: results and distances, checked before anything is drawn."""
 
-import io
-import zipfile
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -222,14 +219,10 @@ def _check_names(path: files.Location, known: set[str], results: models.Results)
 def _distances(path: files.Location, stored: set[str]) -> Distances:
     if not files.exists(path):
         raise ArchiveError(f"{path} does not exist; run `masklab analyze` again")
-    content = files.read(path)
+    arrays = files.read_arrays(path, ("ids", "hamming"))
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            ids = [str(name) for name in arrays["ids"]]
-            hamming = np.asarray(arrays["hamming"], dtype=np.float64)
-    except KeyError as error:
-        raise ArchiveError(f"{path} is incomplete: {error.args[0]}") from error
-    except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        ids, hamming = [str(name) for name in arrays["ids"]], np.asarray(arrays["hamming"], dtype=np.float64)
+    except (TypeError, ValueError) as error:
         raise ArchiveError(f"{path} is damaged: {error}") from error
     if set(ids) != stored or len(ids) != len(stored):
         raise ArchiveError(

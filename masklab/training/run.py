@@ -125,8 +125,9 @@ def _train(
             listener.note(f"waiting: another process is training {progress.plural(len(busy), 'cohort')}")
             tasks = [(out, cohort, settled, data, options.checkpoint_s, True) for cohort in busy]
             _run(tasks, workers, study.training.epochs, listener, work.outcome)
-    surveys.count(study, directory.Stock(out), work.outcome)
-    _tidy(out, surveys.finished(directory.Stock(out), {"cohorts": work.pending}), "progress", "lock")
+    stock = directory.Stock(out)
+    surveys.count(study, stock, work.outcome)
+    _tidy(out, surveys.finished(stock, {"cohorts": work.pending}), "progress", "lock")
 
 
 def _measure(data: datasets.Data, listener: Listener) -> plans.Measure:
@@ -202,14 +203,7 @@ def _run(
     return [cohort for _, cohort, *_ in tasks if cohort["id"] in busy]
 
 
-def _task(
-    out: files.Location,
-    cohort: dict[str, Any],
-    settled: dict[str, Any],
-    data: datasets.Data,
-    checkpoint_s: float,
-    wait: bool,
-) -> dict[str, Any]:
+def _task(*arguments: Any) -> dict[str, Any]:
     from masklab.training import task  # torch is imported by whoever computes, not by whoever waits
 
-    return task.run(out, cohort, settled, data, checkpoint_s, wait)
+    return task.run(*arguments)

@@ -45,8 +45,7 @@ def run(
         `{"cohort", "written": [ids], "failed": [ids], "busy"}`; busy: another process is training it.
 
     Raises:
-        ArchiveError: A file cannot be written.
-        ArchiveError: Another plan was put in the place of this one.
+        ArchiveError: A file cannot be written, or another plan was put in the place of this one.
         MasklabError: The GPU ran out of memory.
     """
     with files.claimed(out / directory.CHECKPOINTS / f"{cohort['id']}.lock", wait=wait) as mine:

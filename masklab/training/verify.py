@@ -1,9 +1,6 @@
 """Check a directory file by file, and a sample of its members against their stored predictions."""
 
-import io
 import re
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +10,7 @@ import numpy as np
 
 from masklab import data as datasets
 from masklab import networks, parallel, progress
-from masklab.archive import Archive, Member, catalogue, directory, files, study_file
+from masklab.archive import Archive, Member, catalogue, directory, files, local, study_file
 from masklab.errors import ArchiveError, ConfigError, DataError, MasklabError
 from masklab.progress import Listener
 from masklab.training import device as devices
@@ -147,7 +144,7 @@ def _folder(out: files.Location, name: str, report: Report) -> tuple[set[int], s
     folder, here, failed = out / directory.MEMBERS / name, set(), set()
     for file in files.listing(folder):
         match = _FILE.fullmatch(file)
-        if file.startswith(".masklab-") and file.endswith(".tmp"):
+        if file.startswith(local.TEMPORARY) and file.endswith(".tmp"):
             report.notes.append(f"{folder / file} was left by a process that was killed; training removes it")
         elif match is None or file != f"{int(match[1]):04d}.{match[2]}":
             report.problems.append(f"{folder / file} does not belong in a folder of members")
@@ -163,12 +160,7 @@ def _check_analysis(path: files.Location) -> None:
     if path.suffix == ".json":
         files.read_json(path)
     elif path.suffix == ".npz":
-        try:
-            with np.load(io.BytesIO(files.read(path)), allow_pickle=False) as arrays:
-                for name in arrays.files:
-                    arrays[name]
-        except (ValueError, OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:
-            raise ArchiveError(f"{path} is damaged: {error}") from error
+        files.read_arrays(path)
     elif path.suffix == ".csv":
         _text(path)
 
