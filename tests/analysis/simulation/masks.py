@@ -18,7 +18,7 @@ def masks(
 ) -> np.ndarray:
     """Boolean masks `[members, size]`; each keeps the largest `kept_count(size, density)` of its scores.
 
-    score = strength · common + pairing · seeds[i] + rest · noise, where the squares of the three weights sum to
+    score = strength · common + pairing · seeds[i] + rest · noise; the squares of the three weights sum to
     1. Given `common` and `seeds` the members are independent; without both they are at chance level.
 
     Args:
