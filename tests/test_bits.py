@@ -85,7 +85,7 @@ def test_intersections_are_the_gram_matrix(mask: np.ndarray) -> None:
 
 def _long_rows() -> np.ndarray:
     """Rows of two whole blocks and a part of a third, one full, one empty."""
-    mask = np.random.RandomState(0).random_sample((5, 8 * (2 * 8192 + 3) + 5)) < 0.3
+    mask = np.random.RandomState(0).random_sample((5, 8 * (2 * 4096 + 3) + 5)) < 0.3
     mask[3], mask[4] = True, False
     return mask
 
@@ -94,6 +94,26 @@ def test_intersections_of_rows_longer_than_one_block() -> None:
     mask = _long_rows()
     counts = mask.astype(np.int64)
     np.testing.assert_array_equal(bits.intersections(bits.pack(mask)), counts @ counts.T)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(("rows", "others", "width"), [(1, 300, 5), (257, 2, 4097), (600, 40, 33)])
+def test_intersections_of_more_rows_than_one_group(rows: int, others: int, width: int, threads: int) -> None:
+    random = np.random.RandomState(rows)
+    first, second = (random.randint(0, 256, (n, width)).astype(np.uint8) for n in (rows, others))
+    for other in (None, second):
+        found = bits.intersections(first, other, threads=threads)
+        np.testing.assert_array_equal(found, bits.numpy_intersections(first, other))
+
+
+def test_intersections_in_tiles_go_to_the_given_array(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bits, "_TILE", 256)
+    random = np.random.RandomState(0)
+    first, second = (random.randint(0, 256, (n, 20)).astype(np.uint8) for n in (700, 300))
+    for other in (None, second):
+        out = np.full((700, 700 if other is None else 300), 7, dtype=np.uint32)
+        assert bits.intersections(first, other, threads=2, out=out) is out
+        np.testing.assert_array_equal(out, bits.numpy_intersections(first, other))
 
 
 def test_intersections_use_numkong_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
