@@ -1,14 +1,14 @@
 """Distances between masks, every one derived from exact intersection counts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
 from masklab import archive as archives
-from masklab import bits
-from masklab.analysis import chance
+from masklab.analysis import chance, tiles
+from masklab.archive import files
 from masklab.errors import ArchiveError, ConfigError, unknown
 
 Square = Float64[np.ndarray, "members members"]
@@ -81,30 +81,48 @@ class Distances:
         return chance.ratio(union - shared, union)
 
 
-def measure(archive: archives.Archive, ids: Sequence[str] | None = None) -> Distances:
-    """Count the intersections of stored masks, reading one layer at a time.
+def measure(
+    archive: archives.Archive,
+    ids: Sequence[str] | None = None,
+    *,
+    memory: int = tiles.MEMORY,
+    threads: int = 1,
+    folder: files.Location | None = None,
+    advance: Callable[[int, int], None] | None = None,
+) -> Distances:
+    """Count the intersections of stored masks, out of core.
 
     Args:
         archive: Where they are stored.
         ids: Which members; by default all stored ones that are compared (`archive.compared`).
+        memory: Bytes for packed masks.
+        threads: Processor cores to use.
+        folder: Where long tiles are kept until the analysis is written; by default they are not.
+        advance: Told how many tiles are done, and of how many.
 
     Returns:
         The counts; of no members and no layers where members failed, or are stored but none is compared.
 
     Raises:
         ArchiveError: No members are stored, a file is damaged, or members differ in their layers.
+        ConfigError: The memory does not hold two masks of a layer.
+    """
+    chosen = members_of(archive, ids)
+    if not chosen:  # there is nothing to compare, but accuracies or failures to show
+        return Distances([], [], np.zeros(0, np.int64), np.zeros((0, 0, 0), np.int64))
+    layers = archive.study["network"]["layers"]
+    counts = tiles.count(archive, chosen, memory=memory, threads=threads, folder=folder, advance=advance)
+    sizes = np.array([layer["size"] for layer in layers], dtype=np.int64)
+    return Distances(chosen, [layer["name"] for layer in layers], sizes, counts)
+
+
+def members_of(archive: archives.Archive, ids: Sequence[str] | None = None) -> list[str]:
+    """The members that are compared.
+
+    Raises:
+        ArchiveError: None is stored and none failed.
     """
     chosen = list(archive.compared if ids is None else ids)
     if not chosen and not archive.ids and not archive.failures:
         raise ArchiveError(f"no members are stored in {archive.directory}")
-    if not chosen:  # there is nothing to compare, but accuracies or failures to show
-        return Distances([], [], np.zeros(0, np.int64), np.zeros((0, 0, 0), np.int64))
-    layers = {layer.name: layer.size for layer in archive.member(chosen[0]).layers}
-    for member_id in chosen:
-        member = archive.member(member_id)
-        if {layer.name: layer.size for layer in member.layers} != layers:
-            raise ArchiveError(f"{member.path} has other layers than {archive.member(chosen[0]).path}")
-    intersections = np.empty((len(layers), len(chosen), len(chosen)), dtype=np.int64)
-    for counts, name in zip(intersections, layers, strict=True):
-        counts[:] = bits.intersections(archive.packed(name, chosen))
-    return Distances(chosen, list(layers), np.array(list(layers.values()), dtype=np.int64), intersections)
+    return chosen
