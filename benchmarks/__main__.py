@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import archive, clock, training
+from benchmarks import archive, clock, overlap, training
 
 _HEAD = """# Results
 
@@ -40,7 +40,17 @@ def _archive(limits: clock.Limits) -> list[str]:
     return [*clock.table(rows), "", text, "", *archive.codecs(rounds=15)]
 
 
-PARTS: dict[str, Callable[[clock.Limits], list[str]]] = {"training": _training, "archive": _archive}
+def _overlap(limits: clock.Limits) -> list[str]:
+    rows = [*overlap.large_rows(rounds=7), *overlap.out_of_core()]
+    text = "256 masks × 1 M bits, rates of libraries (those that are slow on 32 masks):"
+    return [*clock.table(rows), "", text, "", *overlap.libraries(rounds=5)]
+
+
+PARTS: dict[str, Callable[[clock.Limits], list[str]]] = {
+    "training": _training,
+    "archive": _archive,
+    "overlap": _overlap,
+}
 """What can be measured: name → function from the machine's limits to lines of Markdown."""
 
 

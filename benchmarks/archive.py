@@ -143,7 +143,7 @@ def _masks(random: np.random.RandomState, density: float) -> dict[str, np.ndarra
 
 
 @contextmanager
-def _study(network: str, width: float, members: int, distinct: int, density: float) -> Iterator[Path]:
+def stored_study(network: str, width: float, members: int, distinct: int, density: float) -> Iterator[Path]:
     """Directory of a study with so many members; one is trained, the others have its description."""
     with tempfile.TemporaryDirectory() as folder:
         random, root = np.random.RandomState(3), Path(folder)
@@ -195,7 +195,7 @@ def loading(members: int) -> list[clock.Row]:
     """Masks of Conv6 into packed rows, all layers of a thousand members, on one core."""
     rows = []
     for density, reach in ((0.5, "≥ 400"), (0.05, "≥ 100")):
-        with _study("conv6", 1.0, members, 20, density) as out:
+        with stored_study("conv6", 1.0, members, 20, density) as out:
             archive = masklab.open(out)
             stored = sum(path.stat().st_size for path in out.rglob("*.safetensors"))
             first = _seconds(lambda out=out: _load(out))
@@ -237,7 +237,7 @@ def _copy_rate() -> float:
 
 def opening(members: int) -> list[clock.Row]:
     """The table of a directory of many members: from the files, and from the catalogue."""
-    with _study("mlp", 0.05, members, 20, 0.5) as out:
+    with stored_study("mlp", 0.05, members, 20, 0.5) as out:
         masklab.open(out).members  # noqa: B018  libraries load outside the measurement
         (out / catalogue.NAME).unlink()
         first = _seconds(lambda: masklab.open(out).members)
