@@ -1,8 +1,8 @@
 """Networks: plain modules, the builtin ones described without torch. The folder is the registry.
 
 A family file offers `NAMES`, `describe(settings, input_shape, classes)` (no torch; every layer masked) and
-`build(settings, input_shape, classes)`. Networks from elsewhere are in `external`, modules that torch lacks
-in `modules`.
+`build(settings, input_shape, classes)`; `CHAIN = True` where its layers form a chain (see `chain`). Networks
+from elsewhere are in `external`, modules that torch lacks in `modules`.
 """
 
 import importlib
@@ -29,6 +29,7 @@ __all__ = [
     "LayerShape",
     "Parameter",
     "Settings",
+    "chain",
     "check",
     "constructed",
     "describe",
@@ -135,6 +136,33 @@ def describe(settings: Settings, input_shape: InputShape, classes: int) -> Descr
             "allowed: frozen"
         )
     return description.select(whole, settings)
+
+
+def chain(settings: Settings, input_shape: InputShape, classes: int) -> list[LayerShape] | None:
+    """Every layer with weights, masked or not, of a network that is a chain; None for any other network.
+
+    In a chain each layer reads the one before it and nothing else, the first one the image, and the last one
+    gives the logits. What stands between them keeps channels apart; a flattening turns each channel into a
+    run of as many inputs as it has pixels, channel after channel. Needs no torch.
+
+    Args:
+        settings: The network.
+        input_shape: Channels, height, width of an image.
+        classes: Number of classes.
+
+    Raises:
+        ConfigError: The input does not survive the network.
+
+    Examples:
+        >>> [layer.name for layer in chain(Settings("mlp"), (1, 28, 28), 10)]
+        ['fc1', 'fc2', 'fc3']
+        >>> chain(Settings("resnet18"), (3, 32, 32), 10) is None
+        True
+    """
+    family = _families().get(settings.name)
+    if family is None or not getattr(family, "CHAIN", False):
+        return None
+    return family.describe(settings, input_shape, classes).layers
 
 
 def source_digest(settings: Settings) -> str | None:

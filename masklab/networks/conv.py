@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 NAMES = ("conv2", "conv4", "conv6", "conv8")
 
+CHAIN = True
+"""Each layer reads the one before it and nothing else."""
+
 _CHANNELS = (64, 128, 256, 512)
 _HIDDEN = (256, 256)
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 NAMES = ("mlp",)
 
+CHAIN = True
+"""Each layer reads the one before it and nothing else."""
+
 _HIDDEN = (300, 100)
 
 

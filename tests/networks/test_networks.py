@@ -208,3 +208,50 @@ def test_a_width_without_channels_is_refused(name: str, width: float) -> None:
             ConfigError, match=f"network.width {width} leaves a layer of {name} without channels"
         ):
             attempt(networks.Settings(name, width), CIFAR, 10)
+
+
+def test_chains_are_named_here() -> None:
+    found = {name for name in networks.names() if networks.chain(networks.Settings(name), CIFAR, 10)}
+    assert found == set(PLAIN)
+    for name in ("torchvision:vgg11", "no.module:at_all"):
+        assert networks.chain(networks.Settings(name), CIFAR, 10) is None
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_the_layers_of_a_chain_stand_one_behind_the_other(name: str) -> None:
+    settings = networks.Settings(name, width=0.25, mask_except=("fc1",))
+    layers = networks.chain(settings, FITTING[name], 10)
+    assert layers is not None
+    module = networks.skeleton(settings, FITTING[name], 10)
+    assert type(module) is nn.Sequential
+    held = [
+        (own, tuple(weight.shape)) for own, part in module.named_children() for weight in part.parameters()
+    ]
+    assert held == [(layer.name, layer.shape) for layer in layers]
+    for before, after in pairwise(layers):
+        assert after.shape[1] % before.shape[0] == 0
+        assert after.shape[1] == before.shape[0] or (len(before.shape), len(after.shape)) == (4, 2)
+
+
+@pytest.mark.parametrize("name", ["conv2", "conv4"])
+def test_a_flattened_channel_is_a_run_of_inputs(name: str) -> None:
+    settings = networks.Settings(name, width=0.125)
+    module = networks.skeleton(settings, (1, 8, 8), 10)
+    layers = {layer.name: layer.shape for layer in networks.chain(settings, (1, 8, 8), 10) or ()}
+    convolution = [layer for layer in layers if layer.startswith("conv")][-1]
+    pixels = layers["fc1"][1] // layers[convolution][0]
+    for channel in range(layers[convolution][0]):
+        weights = {f"{layer}.weight": torch.ones(shape) for layer, shape in layers.items()}
+        weights[f"{convolution}.weight"] *= (torch.arange(layers[convolution][0]) == channel)[
+            :, None, None, None
+        ]
+        reading = weights["fc1.weight"].requires_grad_()
+        functional_call(module, weights, torch.ones(1, 1, 8, 8)).sum().backward()
+        assert reading.grad is not None
+        inputs = (reading.grad != 0).any(dim=0).nonzero().flatten().tolist()
+        assert inputs == list(range(channel * pixels, (channel + 1) * pixels))
+
+
+def test_a_chain_refuses_images_that_do_not_survive() -> None:
+    with pytest.raises(ConfigError, match="do not survive"):
+        networks.chain(networks.Settings("conv8"), (1, 8, 8), 10)

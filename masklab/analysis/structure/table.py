@@ -1,0 +1,129 @@
+"""Values of single members, gathered one member after the other, and rows of their means."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float64
+
+from masklab.analysis import estimates
+from masklab.analysis.design import Design
+
+Row = dict[str, Any]
+
+DIFFERING = 3
+"""Members that differ from the most common value, below which a metric of rare events has no interval."""
+
+Key = tuple[str, str, str | None]
+"""Layer (or `"whole"`), metric, axis (or None)."""
+
+
+class One(NamedTuple):
+    """What one member shows.
+
+    Attributes:
+        value: The metric; NaN where it is undefined.
+        chance: What a random mask of the same kept counts would show; NaN where that is undefined.
+        why: Reason why either is undefined.
+    """
+
+    value: float
+    chance: float
+    why: str = ""
+
+
+Found = dict[Key, One]
+
+
+class Table:
+    """Values and chance levels of all members, without the members.
+
+    Args:
+        design: The members.
+        simulated: Metrics whose chance level is simulated: what single members show is a distribution.
+        rare: Metrics of events that few members may show. Where fewer than `DIFFERING` members differ from
+            the most common value they get no interval: by simulation a t interval then covers down to 88 %.
+    """
+
+    def __init__(self, design: Design, *, simulated: Sequence[str] = (), rare: Sequence[str] = ()) -> None:
+        self._design = design
+        self._simulated, self._rare = simulated, rare
+        self._columns: dict[Key, Float64[np.ndarray, "members 2"]] = {}
+        self._why: dict[tuple[Key, int], str] = {}
+
+    def add(self, place: int, found: Mapping[Key, One]) -> None:
+        """Enter what one member shows.
+
+        Args:
+            place: Place of the member in the design.
+            found: Its values.
+        """
+        for key, one in found.items():
+            if key not in self._columns:
+                self._columns[key] = np.full((len(self._design), 2), np.nan)
+            self._columns[key][place] = one.value, one.chance
+            if one.why and not np.isfinite(self._columns[key][place]).all():
+                self._why[key, place] = one.why
+
+    def rows(self, name: str, layer: str) -> Iterator[Row]:
+        """Rows of one population and layer, metrics in the order in which they were entered.
+
+        Args:
+            name: The population.
+            layer: The layer, or `"whole"`.
+        """
+        places = self._design.members(name)
+        draws = len(np.unique(self._design.block[places]))
+        for key in (key for key in self._columns if key[0] == layer):
+            values, levels = self._columns[key][places].T
+            reasons = [self._why[key, at] for at in places.tolist() if (key, at) in self._why]
+            yield self._row(name, key, values, levels, draws, reasons)
+
+    def _row(
+        self,
+        name: str,
+        key: Key,
+        values: Float64[np.ndarray, " own"],
+        levels: Float64[np.ndarray, " own"],
+        draws: int,
+        reasons: list[str],
+    ) -> Row:
+        layer, metric, axis = key
+        absent = reasons[0] if reasons else ""
+        defined, known = values[np.isfinite(values)], levels[np.isfinite(levels)]
+        row: Row = {
+            "population": name,
+            "layer": layer,
+            "metric": metric,
+            "axis": axis,
+            "estimate": self._estimate(metric, defined.tolist(), draws, absent),
+            "chance": estimates.number(math.fsum(known) / len(known)) if len(known) else None,
+        }
+        if metric in self._simulated and len(known):
+            row["null"] = {
+                "mean": row["chance"],
+                "low": float(known.min()),
+                "high": float(known.max()),
+                "n": len(known),
+                "range": "smallest and largest",
+            }
+        if 0 < len(defined) < len(values):
+            row["why"] = f"without {len(values) - len(defined)} of {len(values)} members: {absent}"
+        elif row["chance"] is None:
+            row["why"] = absent
+        return row
+
+    def _estimate(self, metric: str, values: list[float], draws: int, absent: str) -> Row:
+        estimate = estimates.mean_over_members(values, draws, absent=absent)
+        if len(values) > 1 and metric in self._rare:
+            differing = len(values) - max(Counter(values).values())
+            if differing < DIFFERING:
+                why = (
+                    f"an interval needs {DIFFERING} members that differ from the rest; there are {differing}"
+                )
+                return {**estimate, "low": None, "high": None, "why": why}
+        if estimate["low"] is not None and estimate["low"] < 0:  # no metric here can be negative
+            return {**estimate, "low": 0.0, "method": f"{estimate['method']}; cut off at 0"}
+        return estimate
