@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -115,3 +117,83 @@ def test_chance_is_stratified_by_layer():
     sizes, kept = np.array([100, 100]), np.array([[90, 90], [10, 10]])
     assert chance.expected_intersection(sizes, kept)[0, 1] == 81 + 1
     assert 100 * 100 / 200 == 50  # what pooling would expect
+
+
+@st.composite
+def two_masks(draw):
+    """Sizes of up to three small strata and what two masks keep of each."""
+    sizes = draw(st.lists(st.integers(1, 5), min_size=1, max_size=3))
+    kept = [[draw(st.integers(0, size)) for size in sizes] for _ in range(2)]
+    return np.array(sizes), np.array(kept[0]), np.array(kept[1])
+
+
+def enumerated(sizes, first, second):
+    """Probability of each number of shared weights, over all masks of the second."""
+    shared = np.zeros(int(np.minimum(first, second).sum()) + 1)
+    every = [itertools.combinations(range(size), kept) for size, kept in zip(sizes, second, strict=True)]
+    number = 0
+    for mask in itertools.product(*every):
+        shared[sum(at < kept for own, kept in zip(mask, first, strict=True) for at in own)] += 1
+        number += 1
+    return shared / number
+
+
+@given(two_masks())
+@settings(deadline=None)
+def test_distribution_agrees_with_full_enumeration(drawn):
+    sizes, first, second = drawn
+    expected = enumerated(sizes, first, second)
+    pmf = chance.intersection_pmf(sizes, first, second)
+    np.testing.assert_allclose(pmf, expected, atol=1e-12)
+    strata = sizes, np.stack([first, second], axis=1)
+    mean, variance = chance.moments(pmf)
+    assert mean == pytest.approx(chance.expected_intersection(*strata)[0, 1], abs=1e-10)
+    assert variance == pytest.approx(chance.intersection_variance(*strata)[0, 1], abs=1e-10)
+    both, shared = first.sum() + second.sum(), np.arange(len(expected))
+    similarity = chance.expected_jaccard_similarity(*strata)[0, 1]
+    if both:
+        assert similarity == pytest.approx((expected * shared / (both - shared)).sum(), abs=1e-10)
+    else:
+        assert np.isnan(similarity)
+
+
+@given(kept_counts(999))
+@settings(deadline=None, max_examples=30)
+def test_distribution_of_one_layer_agrees_with_scipy(drawn):
+    size, counts = drawn
+    first, second = counts[:1], counts[-1:]
+    law = (size, int(first[0]), int(second[0]))
+    pmf = chance.intersection_pmf(np.array([size]), first, second)
+    shared = np.arange(len(pmf))
+    assert len(pmf) == min(first[0], second[0]) + 1
+    np.testing.assert_allclose(pmf, stats.hypergeom.pmf(shared, *law), rtol=1e-8, atol=1e-14)
+    assert chance.moments(pmf)[0] == pytest.approx(first[0] * second[0] / size)
+    for observed in {0, len(pmf) // 2, len(pmf) - 1}:
+        assert chance.upper_tail(pmf, observed) == pytest.approx(
+            stats.hypergeom.sf(observed - 1, *law), rel=1e-7, abs=1e-13
+        )
+
+
+def test_rows_and_columns_may_be_other_members():
+    random = np.random.default_rng(0)
+    sizes = np.array([30, 2000])
+    kept = np.stack([random.integers(0, size + 1, 7) for size in sizes])
+    for name in ("expected_intersection", "intersection_variance", "room", "expected_jaccard_similarity"):
+        function = getattr(chance, name)
+        for strata in (slice(0, 1), slice(None)):
+            whole = function(sizes[strata], kept[strata])
+            part = function(sizes[strata], kept[strata, :3], kept[strata, 3:])
+            np.testing.assert_array_equal(part, whole[:3, 3:])
+
+
+def test_several_small_layers_are_summed_exactly_while_that_is_cheap(monkeypatch):
+    sizes, kept = np.array([40, 300]), np.array([[10, 20, 39], [30, 150, 30]])
+    exact = chance.expected_jaccard_similarity(sizes, kept)
+    monkeypatch.setattr(chance, "_EXACT_WORK", 0)
+    expanded = chance.expected_jaccard_similarity(sizes, kept)
+    np.testing.assert_allclose(expanded, exact, atol=1e-4)
+    assert (expanded != exact).all()
+
+
+def test_nothing_to_vary_has_no_z():
+    assert np.isnan(chance.z_of_mean(np.zeros(3), np.zeros(3)))
