@@ -33,6 +33,9 @@ METRICS = (
 )
 """Functions of `pairwise`; I ÷ E and (I − E) ÷ (I_max − E) of the intersection. `MAGNITUDE` comes after."""
 
+LAYERED = ("hamming", "jaccard", "jaccard_similarity", "chance_corrected")
+"""Those of `METRICS` that single layers have; the others follow from the counts in `overlap.npz`."""
+
 TESTED = ("observed_over_expected", "chance_corrected")
 """Effect sizes that the z of the mean intersection stands beside."""
 
@@ -96,10 +99,10 @@ def rows(
 
     Rows `{a, b, layer, metric, block, seed, estimate, chance, z, null, pairs}`. Pairs of distinct members
     only. `block` is `"within"` where both share a draw of base weights, `seed` is `"same"` where they have
-    the same seeds in two populations. Cells without pairs are left out. Rows are ordered by populations,
-    layer (`"whole"`, then the network's order), metric, block and seed. `z` is that of the cell's mean
-    intersection under chance, and stands only on rows of `TESTED`; `null` is the same cell's mean in the
-    twins.
+    the same seeds in two populations. Cells without pairs are left out. Single layers have
+    `LAYERED` only. Rows are ordered by populations, layer (`"whole"`, then the network's order), metric,
+    block and seed. `z` is that of the cell's mean intersection under chance, and stands only on rows of `TESTED`;
+    `null` is the same cell's mean in the twins.
 
     Args:
         design: The members, in the order of `distances`.
@@ -114,11 +117,12 @@ def rows(
     found: list[tuple[int, int, list[Row]]] = []
     for place, layer in enumerate((None, *distances.layers)):
         own = slice(None) if layer is None else slice(place - 1, place)
-        nulls = _nulls(groups, distances.sizes[own], kept[own], twins or (), layer)
+        metrics = METRICS if layer is None else LAYERED
+        nulls = _nulls(groups, distances.sizes[own], kept[own], twins or (), layer, metrics)
         shared = distances.intersection_count(layer)
         for number, group in enumerate(groups):
             counts = _counts(distances.sizes[own], kept[own], group[0])
-            made = _rows(design, group, counts, shared, layer or WHOLE, nulls[number])
+            made = _rows(design, group, counts, shared, layer or WHOLE, metrics, nulls[number])
             if magnitude is not None:
                 made += _magnitude_rows(design, group, counts, shared, magnitude, layer)
             found.append((number, place, made))
@@ -142,16 +146,17 @@ def _nulls(
     kept: Int64[np.ndarray, "strata members"],
     twins: Sequence[Distances],
     layer: str | None,
+    metrics: Sequence[str],
 ) -> list[Float64[np.ndarray, "metrics cells twins"]]:
     """Mean of each metric over the pairs of each cell, twin by twin."""
-    found = [np.empty((len(METRICS), len(group), len(twins))) for group in groups]
+    found = [np.empty((len(metrics), len(group), len(twins))) for group in groups]
     step = max(1, _AT_ONCE // max(1, kept.shape[1] ** 2))
     for start in range(0, len(twins), step):
         together = np.stack([twin.intersection_count(layer) for twin in twins[start : start + step]])
         for group, means in zip(groups, found, strict=True):
             counts = _counts(sizes, kept, group[0])
             shared = together[:, group[0].rows[:, None], group[0].columns]
-            for place, metric in enumerate(METRICS):
+            for place, metric in enumerate(metrics):
                 values = counts.values(metric, shared)
                 for at, cell in enumerate(group):
                     means[place, at, start : start + step] = values[:, cell.chosen].mean(axis=1)
@@ -164,16 +169,17 @@ def _rows(
     counts: _Counts,
     intersections: Num[np.ndarray, "members members"],
     layer: str,
+    metrics: Sequence[str],
     nulls: Float64[np.ndarray, "metrics cells twins"],
 ) -> list[Row]:
-    """Rows of `METRICS` in one layer, for the cells of two populations."""
+    """Rows of some metrics in one layer, for the cells of two populations."""
     first, second = group[0].rows, group[0].columns
     shared = intersections[np.ix_(first, second)]
     z = _z(group, counts, shared)
     found = []
     step = max(1, _AT_ONCE // shared.size)
-    for start in range(0, len(METRICS), step):
-        together = METRICS[start : start + step]
+    for start in range(0, len(metrics), step):
+        together = metrics[start : start + step]
         values = np.stack([counts.values(metric, shared) for metric in together])
         means = [
             jackknife.mean_over_pairs(values, cell.chosen, design.unit[first], design.unit[second])

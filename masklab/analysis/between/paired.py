@@ -1,0 +1,132 @@
+"""Are the accuracies of two pruners different?
+
+Members of equal seeds are compared with each other: what is tested is the mean of their differences, by
+exchanging the two of a pair (the same as changing signs of differences). Where the seeds of one of the
+populations are not known, the members are two independent samples.
+
+Source: Fisher, The design of experiments (1935), for the test; Welch, The generalization of Student's problem
+(Biometrika 34, 1947), for the interval of independent samples.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64
+
+from masklab.analysis import estimates
+from masklab.analysis.between import pairwise, permutations
+from masklab.analysis.design import Design
+
+EFFECT = "difference of mean accuracy, a − b"
+
+Row = dict[str, Any]
+
+
+def rows(design: Design, accuracies: Mapping[str, float | None], seed: int) -> list[Row]:
+    """Every pair of populations.
+
+    Args:
+        design: Who is compared.
+        accuracies: Member id → accuracy, a fraction; None, or no entry, where it is not known.
+        seed: Seed of the drawn relabelings.
+    """
+    values = np.array([_known(accuracies.get(member)) for member in design.ids], dtype=np.float64)
+    found = []
+    for a, b, own in pairwise.pairs(design):
+        known = own[np.isfinite(values[own])]
+        chosen = known if design.unpaired & {a, b} else known[_has_partner(design, known)]
+        found.append({"a": a, "b": b} | _row(design.only(chosen), values[chosen], seed, {a, b}))
+    return pairwise.adjusted(found)
+
+
+def _known(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _has_partner(design: Design, places: np.ndarray) -> np.ndarray:
+    _, number, count = np.unique(design.unit[places], return_inverse=True, return_counts=True)
+    return count[number] == 2
+
+
+def _row(design: Design, values: Float64[np.ndarray, " members"], seed: int, names: set[str]) -> Row:
+    """The comparison of two populations whose members all have an accuracy and, if paired, a partner."""
+    paired = not design.unpaired
+    found = {
+        "test": "accuracy",
+        "effect": EFFECT,
+        "units": len(np.unique(design.unit)),
+        "blocks": design.draws,
+        "n": len(design),
+        "method": "members of equal seeds exchanged; t"
+        if paired
+        else "labels of all members exchanged; Welch's t",
+    }
+    if len(design.names) < 2:
+        missing = sorted(names - set(design.names))
+        why = f"no known accuracy: {', '.join(missing)}"
+        if len(missing) == 2:
+            why = "no two members of equal seeds have a known accuracy"
+        nothing = estimates.estimate(np.nan, np.nan, np.nan, method=_method(paired), n=0, why=why)
+        return found | permutations.NONE | {"statistic": None, "estimate": nothing, "why": why}
+    relabelings = (
+        permutations.of(design, seed)
+        if paired
+        else permutations.make(design.population, np.zeros(len(design), np.int64), seed)
+    )
+    estimate, statistic = _difference(design, values, paired=paired)
+    outcome = relabelings.test(abs(estimate["value"]), lambda labels: _distance(labels, values))
+    why = outcome.why or (
+        "" if statistic is not None else estimate.get("why", "accuracies do not vary: no t")
+    )
+    return found | {
+        "statistic": statistic,
+        "estimate": estimate,
+        **outcome.fields(),
+        "chance": 0.0,
+        **({"why": why} if why else {}),
+    }
+
+
+def _method(paired: bool) -> str:
+    if paired:
+        return "mean over members of equal seeds, t interval with n − 1 degrees of freedom"
+    return "difference of means of independent members, Welch's t interval"
+
+
+def _difference(
+    design: Design, values: Float64[np.ndarray, " members"], *, paired: bool
+) -> tuple[Row, float | None]:
+    """The mean difference with its interval, and its t."""
+    from scipy import special
+
+    first, second = (np.flatnonzero(design.population == at) for at in (0, 1))
+    if paired:
+        first, second = (own[np.argsort(design.unit[own])] for own in (first, second))
+        samples = [values[first] - values[second]]
+    else:
+        samples = [values[first], values[second]]
+    value = float(values[first].mean() - values[second].mean())
+    n = len(first) if paired else len(design)
+    if min(len(sample) for sample in samples) < 2:
+        why = "an interval needs at least 2 members of each population"
+        return estimates.estimate(value, np.nan, np.nan, method=_method(paired), n=n, why=why), None
+    parts = np.array([sample.var(ddof=1) / len(sample) for sample in samples])
+    error, free = math.sqrt(parts.sum()), np.array([len(sample) - 1 for sample in samples])
+    if error == 0:
+        return estimates.estimate(value, value, value, method=_method(paired), n=n), None
+    degrees = float(parts.sum() ** 2 / (parts**2 / free).sum())
+    half = float(special.stdtrit(degrees, (1 + estimates.LEVEL) / 2)) * error
+    found = estimates.estimate(value, value - half, value + half, method=_method(paired), n=n)
+    return found, value / error
+
+
+def _distance(
+    labels: permutations.Batch, values: Float64[np.ndarray, " members"]
+) -> Float64[np.ndarray, " permutations"]:
+    """Absolute difference of the two means, for given labels."""
+    first = labels == 0
+    size = first.sum(axis=1)
+    total = first @ values
+    return np.abs(total / size - (values.sum() - total) / (len(values) - size))
