@@ -101,8 +101,8 @@ def rows(
     only. `block` is `"within"` where both share a draw of base weights, `seed` is `"same"` where they have
     the same seeds in two populations. Cells without pairs are left out. Single layers have
     `LAYERED` only. Rows are ordered by populations, layer (`"whole"`, then the network's order), metric,
-    block and seed. `z` is that of the cell's mean intersection under chance, and stands only on rows of `TESTED`;
-    `null` is the same cell's mean in the twins.
+    block and seed. `z` is that of the cell's mean intersection under chance, and stands only on rows of
+    `TESTED`; `null` is the same cell's mean in the twins.
 
     Args:
         design: The members, in the order of `distances`.

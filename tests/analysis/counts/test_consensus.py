@@ -1,0 +1,113 @@
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from scipy import stats
+
+from masklab.analysis.counts import consensus, tallies
+
+from . import studies
+
+
+@given(studies.studies())
+@settings(deadline=None, max_examples=50)
+def test_shares_and_intervals_agree_with_counting(study):
+    masks, members = study[0], studies.members(*study[1])
+    found = tallies.from_masks(masks, members)
+    tables = {"whole": np.concatenate(list(masks.values()), axis=1), **masks}
+    for block, groups in (("within", found.within), ("all", found.whole)):
+        rows = consensus.rows(found, groups, block)
+        cells: dict = {}
+        for (population, _), own in studies.groups(members, block).items():
+            if len(own) > 1:
+                cells.setdefault((members.names[population], len(own)), []).append(own)
+        assert {(row["population"], row["of"]) for row in rows} == set(cells)
+        assert len(rows) == sum(of + 1 for _, of in cells) * len(tables)
+        for row in rows:
+            own = cells[row["population"], row["of"]]
+            table = tables[row["layer"]]
+            counts = [table[cell].sum(axis=0) for cell in own]
+            assert row["share"] == pytest.approx(np.mean([count == row["kept_by"] for count in counts]))
+            assert row["block"] == block and row["draws"] == len(own)
+            if row["kept_by"] not in (0, row["of"]):
+                assert row["estimate"] is None and row["chance_sd"] is None
+                continue
+            check_estimate(row, table, own)
+
+
+def check_estimate(row, table, own):
+    """Leave each member out of its draw, and count again."""
+    core = row["kept_by"] > 0
+    ends = [table[cell].all(axis=0) if core else ~table[cell].any(axis=0) for cell in own]
+    without = []
+    for place, cell in enumerate(own):
+        for member in cell:
+            rest = [x for x in cell if x != member]
+            end = table[rest].all(axis=0) if core else ~table[rest].any(axis=0)
+            without.append(np.mean([*ends[:place], *ends[place + 1 :], end]))
+    n, estimate = len(without), row["estimate"]
+    assert estimate["n"] == n and estimate["value"] == row["share"]
+    if row["of"] < 3:
+        assert estimate["low"] is None and "at least 3 masks; there are 2" in estimate["why"]
+    elif all(value == pytest.approx(row["share"], abs=1e-12) for value in without):
+        assert estimate["low"] is None and "no mask changes this share" in estimate["why"]
+    else:
+        error = math.sqrt((n - 1) / n * sum((x - np.mean(without)) ** 2 for x in without))
+        half = stats.t(n - 1).ppf(0.975) * error
+        assert estimate["low"] == pytest.approx(max(row["share"] - half, 0), abs=1e-12)
+        assert estimate["high"] == pytest.approx(min(row["share"] + half, 1), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("size", "kept"), [(4, (2, 2, 2)), (4, (1, 2, 3)), (5, (0, 2, 5)), (3, (1, 3)), (1, (0, 1))]
+)
+def test_chance_is_that_of_all_masks_with_these_counts(size, kept):
+    every = [list(itertools.combinations(range(size), count)) for count in kept]
+    histograms = np.array(
+        [
+            np.bincount(
+                np.bincount(np.concatenate(chosen).astype(int), minlength=size), minlength=len(kept) + 1
+            )
+            for chosen in itertools.product(*every)
+        ]
+    )
+    sizes, counts = np.array([size]), np.array([kept])
+    np.testing.assert_allclose(
+        consensus.expected_histogram(sizes, counts)[0], histograms.mean(axis=0), atol=1e-12
+    )
+    np.testing.assert_allclose(
+        consensus.common_variance(sizes, counts)[0], histograms[:, -1].var(), atol=1e-12
+    )
+    np.testing.assert_allclose(
+        consensus.common_variance(sizes, size - counts)[0], histograms[:, 0].var(), atol=1e-12
+    )
+
+
+def test_layers_are_independent_strata_and_draws_are_averaged():
+    random = np.random.default_rng(0)
+    masks = {
+        "one": random.permuted(np.tile(np.arange(40) < 10, (6, 1)), axis=1),
+        "two": random.permuted(np.tile(np.arange(60) < 45, (6, 1)), axis=1),
+    }
+    found = tallies.from_masks(masks, studies.members({"a": range(6)}, draws=2))
+    rows = consensus.rows(found, found.within, "within")
+    whole = {row["kept_by"]: row for row in rows if row["layer"] == "whole"}
+    expected = 0.4 * stats.binom.pmf(range(4), 3, 0.25) + 0.6 * stats.binom.pmf(range(4), 3, 0.75)
+    assert [whole[t]["chance"] for t in range(4)] == pytest.approx(expected)
+    one = consensus.common_variance(np.array([40, 60]), np.array([[10] * 3, [45] * 3]))
+    assert whole[3]["chance_sd"] == pytest.approx(math.sqrt(2 * one.sum()) / 200)
+    assert {row["of"] for row in rows} == {3} and {row["draws"] for row in rows} == {2}
+
+
+def test_many_members_or_layers_have_no_histogram_per_layer():
+    random = np.random.default_rng(0)
+    many = tallies.from_masks({"fc": random.random((70, 30)) < 0.5}, studies.members({"a": range(70)}))
+    rows = consensus.rows(many, many.whole, "within")
+    assert sum(row["layer"] == "whole" for row in rows) == 71
+    assert [row["kept_by"] for row in rows if row["layer"] == "fc"] == [0, 70]
+    deep = {str(at): random.random((3, 10)) < 0.5 for at in range(65)}
+    found = tallies.from_masks(deep, studies.members({"a": range(3)}))
+    rows = consensus.rows(found, found.whole, "within")
+    assert len(rows) == 4 + 65 * 2
