@@ -40,6 +40,49 @@ class Silent:
         """Ignored."""
 
 
+class Steps:
+    """A stage in steps, told to a listener; work that comes first and is long is a stage of its own.
+
+    Args:
+        listener: Who is told.
+        stage: What the stage is called.
+    """
+
+    _LONG = 8
+
+    def __init__(self, listener: Listener, stage: str) -> None:
+        self._listener, self._stage, self._done, self._open = listener, stage, 0, False
+
+    def first(self, done: int, of: int) -> None:
+        """So many pieces of the work that comes first are done; a few of them are not worth a word."""
+        if of <= self._LONG:
+            return
+        if not self._open:
+            self._begin(f"{self._stage}: compare all pairs", of)
+        self._listener.advance(done)
+        if done == of:
+            self.end()
+
+    def begin(self, steps: int) -> None:
+        """The stage begins."""
+        self._begin(self._stage, steps)
+
+    def step(self) -> None:
+        """One step more is done."""
+        self._done += 1
+        self._listener.advance(self._done)
+
+    def end(self) -> None:
+        """Whatever has begun is over."""
+        if self._open:
+            self._listener.end()
+        self._open = False
+
+    def _begin(self, stage: str, steps: int) -> None:
+        self._listener.begin(stage, steps)
+        self._open = True
+
+
 def plural(number: int, what: str) -> str:
     """So many of something.
 

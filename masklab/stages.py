@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from masklab import __version__, parallel, progress
-from masklab.archive import Archive, directory, files, study_file
+from masklab import parallel, progress
+from masklab.analysis import inputs
+from masklab.archive import Archive, directory, files
 from masklab.archive import places as urls
 from masklab.errors import ArchiveError, ConfigError, DataError
 from masklab.progress import Listener, Silent
 from masklab.study import Study
-from masklab.training import plan as training_plan
 from masklab.training import run as training
 
 if TYPE_CHECKING:
@@ -160,12 +160,16 @@ def show(out: files.Location) -> dict[str, Any]:
     }
 
 
-def analyze(out: files.Location, *, jobs: int = 0, listener: Listener | None = None) -> files.Location:
-    """Measure the members of a directory; embeddings and landscape run beside the overlap.
+def analyze(
+    out: files.Location, *, jobs: int = 0, memory: int | None = None, listener: Listener | None = None
+) -> files.Location:
+    """Measure the members of a directory; embeddings and landscape run beside everything else.
 
     Args:
         out: The study's directory.
         jobs: Worker processes; 0 = one per core.
+        memory: Bytes for masks and their pairs; None: 2 GB. Where all pairs do not fit, only what takes time
+            linear in the members is measured.
         listener: Told how far it is.
 
     Returns:
@@ -173,52 +177,51 @@ def analyze(out: files.Location, *, jobs: int = 0, listener: Listener | None = N
 
     Raises:
         ArchiveError: No members are stored, one is damaged, or nothing can be written.
+        ConfigError: The memory is too little for two masks.
     """
-    from masklab.analysis import distances as distance_measures
-    from masklab.analysis import embedding
-    from masklab.analysis import results as results_files
+    from masklab.analysis import embeddings, results, sections, tiles
 
     listener, started = listener or Silent(), time.monotonic()
-    archive = Archive(out)
+    archive, workers = Archive(out), files.workers(out, jobs or parallel.cores())
     files.sweep_temporaries(out)
     folder = out / directory.ANALYSIS
     files.refuse_file(folder)
-    distances = distance_measures.measure(archive)
-    hamming = distances.hamming()
-    tasks = [("landscape", out), ("umap", (distances.ids, hamming, archive.seed))]
-    listener.begin(progress.members("analyze", len(distances.ids)), len(tasks) + 1)
+    verb = progress.members("analyze", len(archive.compared) or len(archive.ids))
+    done = progress.Steps(listener, verb)
     try:
-        running = parallel.run(_analysis_task, tasks, files.workers(out, jobs or parallel.cores()))
-        embeddings = [embedding.pcoa(distances.ids, hamming)]
-        found: dict[str, Any] = {}
-        for done, (name, result) in enumerate(running, start=1):
-            found[name] = result
-            listener.advance(done)
-        rows, points, warnings = found["landscape"]
-        results = results_files.assemble(
+        material = sections.gather(
             archive,
-            distances,
-            embeddings=[*embeddings, found["umap"]],
-            landscape=rows,
-            extra_warnings=warnings,
+            memory=memory or tiles.MEMORY,
+            threads=jobs or parallel.cores(),
+            folder=folder / tiles.FOLDER,
+            advance=done.first,
         )
-        results["input"] = _fingerprint(archive)
-        results["study"]["plan"] = _plan(out)
-        results["study"]["provenance"]["wall_s"]["analyze"] = round(time.monotonic() - started, 2)
-        results_files.write(out, results, distances, points)
+        tasks = [("landscape", (out,)), *(("embed", drawn) for drawn in sections.to_embed(material))]
+        done.begin(sections.STEPS + len(tasks))
+        running = parallel.run(_analysis_task, tasks, workers)
+        found = sections.measure(material, done.step)
+        made: dict[str, list[Any]] = {"landscape": [], "embed": []}
+        for name, result in running:
+            made[name].append(result)
+            done.step()
+        rows, points, warnings = made["landscape"][0]
+        drawn = embeddings.in_order(made["embed"])
+        document = results.assemble(
+            material,
+            found,
+            embeddings=drawn,
+            landscape=rows,
+            extra_warnings=[*embeddings.warnings(drawn), *warnings],
+        )
+        document["input"] = inputs.fingerprint(archive)
+        document["study"]["plan"] = inputs.plan(out)
+        document["study"]["provenance"]["wall_s"]["analyze"] = round(time.monotonic() - started, 2)
+        results.write(out, document, material, found, points)
     finally:
-        listener.end()
-    for warning in results["warnings"]:
+        done.end()
+    for warning in document["warnings"]:
         listener.note(f"{warning['code']} ({warning['where']}): {warning['text']}")
-    return out / directory.ANALYSIS / "results.json"
-
-
-def _plan(out: files.Location) -> dict[str, Any]:
-    """What the plan says of how members were computed, its cohorts apart; empty where there is none."""
-    if not files.exists(out / directory.PLAN):
-        return {}
-    plan = files.read_json(out / directory.PLAN)
-    return {key: plan.get(key) for key in training_plan.SETTLED}
+    return folder / inputs.RESULTS
 
 
 def is_analyzed(out: files.Location) -> bool:
@@ -227,25 +230,8 @@ def is_analyzed(out: files.Location) -> bool:
         page = files.read(report_path(out)).decode()
     except (ArchiveError, UnicodeDecodeError):
         return False  # whatever cannot be read is written anew
-    current = _current_input(out)
+    current = inputs.current(out)
     return current is not None and current in page
-
-
-def _current_input(out: files.Location) -> str | None:
-    """The `input` of `results.json`, or None when it is not that of the present members and settings."""
-    try:
-        results = files.read_json(out / directory.ANALYSIS / "results.json")
-        now = _fingerprint(Archive(out))
-    except ArchiveError:
-        return None
-    return now if isinstance(results, dict) and results.get("input") == now else None
-
-
-def _fingerprint(archive: Archive) -> str:
-    """Digest of everything that an analysis reads."""
-    facts = {member: [own["digest"], own["snapshots"]] for member, own in archive.summaries.items()}
-    study = {key: value for key, value in archive.study.items() if key != "provenance"}
-    return study_file.digest([__version__, study, facts, archive.failures])
 
 
 def report_path(out: files.Location) -> files.Location:
@@ -253,15 +239,15 @@ def report_path(out: files.Location) -> files.Location:
     return out / directory.REPORT
 
 
-def _analysis_task(name: str, argument: Any) -> tuple[str, Any]:
-    if name == "umap":
-        from masklab.analysis import embedding
+def _analysis_task(name: str, arguments: tuple[Any, ...]) -> tuple[str, Any]:
+    if name == "embed":
+        from masklab.analysis import embeddings
 
-        return name, embedding.umap(*argument)
+        return name, embeddings.embed(*arguments)
     from masklab.landscape import linear
 
     try:
-        return name, (*linear.interpolate(argument), [])
+        return name, (*linear.interpolate(*arguments), [])
     except DataError as error:  # masks can be compared without their data; the page says what is missing
         warning = {"code": "no-landscape", "text": f"no interpolation was measured: {error}", "where": "data"}
         return name, ([], [], [warning])
@@ -289,7 +275,7 @@ def report(
     if output is None and len(directories) > 1:
         raise ConfigError("several studies go on one page of their own: name it with -o FILE.html")
     for out in directories:
-        if files.exists(out / directory.MEMBERS) and _current_input(out) is None:
+        if files.exists(out / directory.MEMBERS) and inputs.current(out) is None:
             (listener or Silent()).note(
                 f"{out}: the analysis is not that of the present members; `masklab analyze {out}` makes it so"
             )

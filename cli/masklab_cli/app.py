@@ -43,6 +43,12 @@ Checkpoint = Annotated[
     float, typer.Option("--checkpoint", min=0, help="least seconds between two checkpoints of a cohort")
 ]
 Retry = Annotated[bool, typer.Option("--retry-failed", help="train members again whose training failed")]
+Memory = Annotated[
+    str,
+    typer.Option(
+        "--memory", help="for masks and their pairs, e.g. 500MB; beyond it only what is linear in the members"
+    ),
+]
 Directory = Annotated[str, typer.Argument(metavar="DIR", help="directory of a study (its --out)")]
 
 
@@ -139,12 +145,13 @@ def train(
 
 
 @app.command()
-def analyze(directory: Directory, jobs: Jobs = 0) -> None:
-    """Measure overlap, embeddings and interpolation; writes DIR/analysis/."""
+def analyze(directory: Directory, jobs: Jobs = 0, memory: Memory = "2GB") -> None:
+    """Measure overlap, diversity, differences between pruners, interpolation; writes DIR/analysis/."""
     from masklab import stages
     from masklab_cli import progress
 
-    typer.echo(stages.analyze(_location(directory), jobs=jobs, listener=progress.listener()))
+    place, size = _location(directory), _bytes("--memory", memory)
+    typer.echo(stages.analyze(place, jobs=jobs, memory=size, listener=progress.listener()))
 
 
 @app.command()
@@ -263,6 +270,16 @@ def _study(
     if not pruner or not density:
         raise ConfigError("give a study file, or at least one --pruner and one --density")
     return studies.from_options(given, pruner, density, _changes(changes))
+
+
+def _bytes(option: str, text: str) -> int:
+    """A size such as `2GB` or `512MiB` in bytes."""
+    import pydantic
+
+    try:
+        return pydantic.TypeAdapter(pydantic.ByteSize).validate_python(text)
+    except pydantic.ValidationError as error:
+        raise ConfigError(f"{option} {text}: not a size; give e.g. 2GB or 512MiB") from error
 
 
 def _location(text: str) -> "Location":

@@ -1,7 +1,7 @@
 """Masks on disk → numbers; without torch.
 
 `analyze` does it in one go. A caller that spreads the work over processes takes the same steps one by one:
-`distances.measure`, then `embedding.pcoa` and `embedding.umap` on plain arrays, then `results.assemble` and
+`sections.gather`, `sections.measure` and, on plain arrays, `embeddings.embed`; then `results.assemble` and
 `results.write`.
 """
 
@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from masklab import archive as archives
-from masklab.analysis import distances as distance_measures
-from masklab.analysis import embedding, results
+from masklab.analysis import embeddings, results, sections, tiles
 
 Row = dict[str, Any]
 
@@ -20,7 +19,8 @@ def analyze(
     *,
     landscape: Iterable[Row] = (),
     interpolation: Sequence[Mapping[str, Any]] = (),
-    with_umap: bool = False,
+    methods: Sequence[str] = ("pcoa",),
+    memory: int = tiles.MEMORY,
     extra_warnings: Iterable[Row] = (),
 ) -> Row:
     """Measure, assemble and write the `analysis` folder of a study.
@@ -29,7 +29,8 @@ def analyze(
         archive: The study's members.
         landscape: Rows of `masklab.landscape`.
         interpolation: Rows of `interpolation.csv`.
-        with_umap: Add UMAP to the principal coordinates; importing it takes several seconds.
+        methods: Which embeddings; importing that of UMAP takes several seconds.
+        memory: Bytes to use.
         extra_warnings: Warnings `{code, text, where}` of other stages.
 
     Returns:
@@ -37,14 +38,17 @@ def analyze(
 
     Raises:
         ArchiveError: No members are stored, or one is damaged, or the folder cannot be written.
+        ConfigError: The memory is too little, or a method is unknown.
     """
-    distances = distance_measures.measure(archive)
-    hamming = distances.hamming()
-    embeddings = [embedding.pcoa(distances.ids, hamming)]
-    if with_umap:
-        embeddings.append(embedding.umap(distances.ids, hamming, archive.seed))
-    found = results.assemble(
-        archive, distances, embeddings=embeddings, landscape=landscape, extra_warnings=extra_warnings
+    material = sections.gather(archive, memory=memory)
+    drawn = [embeddings.embed(*arguments) for arguments in sections.to_embed(material, methods)]
+    found = sections.measure(material)
+    document = results.assemble(
+        material,
+        found,
+        embeddings=drawn,
+        landscape=landscape,
+        extra_warnings=[*embeddings.warnings(drawn), *extra_warnings],
     )
-    results.write(archive.directory, found, distances, interpolation)
-    return found
+    results.write(archive.directory, document, material, found, interpolation)
+    return document

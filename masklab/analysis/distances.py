@@ -7,11 +7,14 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from masklab import archive as archives
-from masklab.analysis import chance, tiles
+from masklab.analysis import chance, matrix, tiles
 from masklab.archive import files
 from masklab.errors import ArchiveError, ConfigError, unknown
 
 Square = Float64[np.ndarray, "members members"]
+
+MATRICES = ("hamming", "sqrt_hamming", "jaccard")
+"""What `Distances.matrix` can make."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +82,22 @@ class Distances:
         shared = self.intersection_count(layer)
         union = np.add.outer(shared.diagonal(), shared.diagonal()) - shared
         return chance.ratio(union - shared, union)
+
+    def matrix(self, measure: str = "hamming", layer: str | None = None) -> matrix.DistanceMatrix:
+        """One distance of all pairs with its ids.
+
+        Args:
+            measure: `"hamming"`, `"sqrt_hamming"` (Euclidean) or `"jaccard"`.
+            layer: A layer; None: the whole mask.
+
+        Raises:
+            ConfigError: There is no such distance or layer.
+            DataError: It is undefined for a pair: two masks that keep nothing have no Jaccard distance.
+        """
+        if measure not in MATRICES:
+            raise ConfigError(unknown("distance", measure, MATRICES))
+        values = self.jaccard(layer) if measure == "jaccard" else self.hamming(layer)
+        return matrix.DistanceMatrix(self.ids, np.sqrt(values) if measure == "sqrt_hamming" else values)
 
 
 def measure(

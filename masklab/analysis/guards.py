@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from masklab.analysis import embedding
+from masklab.analysis import embeddings
 from masklab.analysis.distances import Distances
 
 Row = dict[str, Any]
@@ -16,18 +16,15 @@ LEAST_MEMBERS = 5
 _NAMED_IDS = 5
 
 
-def collect(
-    study: Row, populations: list[Row], members: list[Row], failures: list[Row], *, draws: int
-) -> list[Row]:
-    """Warnings `{code, text, where}` that follow from the rows of `results.json`; the study's own come first.
+def collect(results: Row, *, draws: int) -> list[Row]:
+    """Warnings `{code, text, where}` that follow from who is there; the study's own come first.
 
     Args:
-        study: The study as stored.
-        populations: Rows of `populations`.
-        members: Rows of `members`.
-        failures: Rows of `failures`.
+        results: `study`, `populations`, `members`, `failures` and `without_pairs` of `results.json`.
         draws: Draws of base weights among the stored members.
     """
+    study, populations = results["study"], results["populations"]
+    members, failures = results["members"], results["failures"]
     compared = [row for row in populations if row["compared"]]
     found = [
         _few_weight_draws(draws)
@@ -44,7 +41,9 @@ def collect(
         *(_unknown_weights(row) for row in populations),
         *(_not_identical(row) for row in populations),
         *(_at_guessing(row, members, len(study["data"]["classes"])) for row in populations),
+        _mixed_base_weights([row for row in compared if row["stored"]]),
         _few_masks(sum(row["stored"] for row in compared)),
+        _warning("without-pairs", results["without_pairs"], "overlap") if results["without_pairs"] else None,
     ]
     return [*study.get("warnings", []), *(row for row in found if row)]
 
@@ -75,7 +74,22 @@ def duplicates(distances: Distances, levels: dict[str, Any]) -> Iterator[Row]:
         yield _warning("duplicate-members", f"{_listed(ids)} have the same mask; {reason}", ids[0])
 
 
-def accuracy_sampling(accuracy: list[Row], tested: int) -> Row | None:
+def measured(results: Row, tested: int) -> list[Row]:
+    """Warnings that follow from what was measured.
+
+    Args:
+        results: `accuracy`, `overlap` and `scope` of `results.json`.
+        tested: Number of test images.
+    """
+    found = [
+        _accuracy_sampling(results["accuracy"], tested),
+        *_few_members_per_cell(results["overlap"]),
+        _without_labels(results["scope"]),
+    ]
+    return [row for row in found if row]
+
+
+def _accuracy_sampling(accuracy: list[Row], tested: int) -> Row | None:
     """Sampling error of one member's test accuracy, √(p(1−p)/n), at the mean of each population.
 
     Args:
@@ -141,6 +155,42 @@ def _few_members(population: Row) -> Row | None:
     counted = f"{stored} member{'s' * (stored != 1)}"
     text = f"{counted}: with fewer than {LEAST_MEMBERS} the intervals are wide or missing"
     return _warning("few-members", text, population["name"])
+
+
+def _few_members_per_cell(overlap: list[Row]) -> Iterator[Row]:
+    """Populations with enough members of which too few share base weights with another."""
+    for row in overlap:
+        own = row["a"] == row["b"] and row["block"] == "within" and row["layer"] == "whole"
+        units = row["estimate"]["n"]
+        if own and row["metric"] == "hamming" and units < LEAST_MEMBERS:
+            text = (
+                f"only {units} members share base weights with another one: with fewer than {LEAST_MEMBERS} "
+                "the intervals of their overlap are wide or missing"
+            )
+            yield _warning("few-members-per-cell", text, row["a"])
+
+
+def _mixed_base_weights(populations: list[Row]) -> Row | None:
+    """Masks over base weights that training or a refresh changed, beside masks over those that were drawn."""
+    changed = [
+        row["name"]
+        for row in populations
+        if (row["refresh_events"]["max"] or 0) > 0 or (row["trained"] and row["control"])
+    ]
+    if not changed or len(changed) == len(populations):
+        return None
+    text = (
+        f"{_listed(changed)}: base weights were changed while the masks were trained, those of the others "
+        "were not; overlap says whether the same positions are kept, not whether the same weights are"
+    )
+    return _warning("mixed-base-weights", text, "overlap")
+
+
+def _without_labels(scope: Row | None) -> Row | None:
+    """Why statistics of right and wrong predictions are missing."""
+    if not scope or not scope["members"] or not scope["labels"]:
+        return None
+    return _warning("without-labels", f"right and wrong predictions: {scope['labels']}", "function")
 
 
 def _failed(name: str, failures: list[Row]) -> Row | None:
@@ -212,7 +262,7 @@ def _few_masks(masks: int) -> Row | None:
     if masks < 2:
         text = f"{counted} to compare: there is no overlap, distance, embedding or path between masks"
         return _warning("nothing-to-compare", text, "overlap")
-    if masks < embedding.LEAST_MEMBERS:
-        text = f"no embedding: {counted}; it takes at least {embedding.LEAST_MEMBERS}"
+    if masks < embeddings.LEAST_MEMBERS:
+        text = f"no embedding: {counted}; it takes at least {embeddings.LEAST_MEMBERS}"
         return _warning("few-members-to-embed", text, "embeddings")
     return None

@@ -1,4 +1,4 @@
-"""How masks move while they are trained: flips between snapshots, and the way left to the final mask."""
+"""How masks move while they are trained: flips between snapshots, the way left to the end, settling."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +17,13 @@ METRICS = ("flipped_per_epoch", "to_final")
 """Share of all bits that flip between two snapshots, per epoch between them; Hamming distance of a snapshot
 to the final mask. Both are fractions of the layer's weights (of all, for the whole mask)."""
 
+SETTLED = "settled_epoch"
+"""Epochs done at the first snapshot from which on the mask stays within `TOLERANCE` of the final one; those
+of the whole training where none does. It settled after the snapshot before, at the latest at this one."""
+
+TOLERANCE = 0.01
+"""Hamming distance to the final mask, as a fraction of the layer's weights, that a settled mask may have."""
+
 Row = dict[str, Any]
 _Packed = list[UInt8[np.ndarray, "_"]]
 
@@ -26,7 +33,8 @@ class _Step:
     """One member between two of its masks.
 
     Attributes:
-        key: Metric, epochs done at the earlier mask and at the later one.
+        key: Metric, epochs done at the earlier mask and at the later one (for `SETTLED` at the first snapshot
+            and at the end).
         values: The metric for the whole mask, then layer by layer (places = 1 + layers).
         chance: What independent masks of the same kept counts would show; None for flips.
         draw: The member's draw of base weights.
@@ -39,32 +47,56 @@ class _Step:
 
 
 def rows(archive: archives.Archive) -> list[Row]:
-    """Rows `{population, epoch, to, layer, metric, estimate, chance, members}`; none without snapshots.
+    """The list `movement` of `measure`.
 
+    Args:
+        archive: The study's members.
+
+    Raises:
+        ArchiveError: A member is damaged, or has a snapshot from after the end of training.
+    """
+    return measure(archive)["movement"]
+
+
+def measure(archive: archives.Archive) -> dict[str, list[Row]]:
+    """Rows of `movement` and of `settling`; none without snapshots.
+
+    `movement`: `{population, epoch, to, layer, metric, estimate, chance, members}`.
     `flipped_per_epoch` is between each member's successive snapshots, its final mask last; `to_final` is from
     each snapshot to the final mask, with `chance` beside it: the expected Hamming distance of independent
     masks with the same kept counts per layer. A row is over the members that have both of its masks, one
     after the other, and `members` says how many these are. Rows are ordered by population, metric, epochs and
     layer (`"whole"`, then the network's order).
 
+    `settling`: `{population, layer, metric, tolerance, first, to, estimate, chance, members}`, with `first`
+    the epoch of the first snapshot of these members and `to` the end of training; `chance` is the same for
+    independent masks with the same kept counts per layer, most of which never settle before the end.
+
     Args:
-        archive: The study's members; those that are compared count. Read one at a time.
+        archive: The study's members; those that are compared count. Only those with snapshots are opened, one
+            at a time.
 
     Raises:
         ArchiveError: A member is damaged, or has a snapshot from after the end of training.
     """
     layers = [WHOLE, *(layer["name"] for layer in archive.study["network"]["layers"])]
-    found = []
+    end = archive.study["training"]["epochs"]
+    found: dict[str, list[Row]] = {"movement": [], "settling": []}
+    moving = [member for member in archive.compared if archive.summaries[member]["snapshots"]]
     for name in (population["name"] for population in archive.study["populations"]):
-        members = [member for member in archive.compared if member.rpartition("/")[0] == name]
-        steps = [step for member in members for step in _steps(archive, member)]
+        members = [member for member in moving if member.rpartition("/")[0] == name]
+        steps = [step for member in members for step in _steps(archive, member, end)]
         for key in sorted({step.key for step in steps}):
-            found += _rows(name, layers, [step for step in steps if step.key == key])
+            those = [step for step in steps if step.key == key]
+            if key[0] == SETTLED:
+                found["settling"] += _settling_rows(name, layers, those)
+            else:
+                found["movement"] += _rows(name, layers, those)
     return found
 
 
-def _steps(archive: archives.Archive, member_id: str) -> Iterator[_Step]:
-    member, end = archive.member(member_id), archive.study["training"]["epochs"]
+def _steps(archive: archives.Archive, member_id: str, end: int) -> Iterator[_Step]:
+    member = archive.member(member_id)
     if any(epoch > end for epoch in member.snapshots):
         raise ArchiveError(
             f"{member.path} has a snapshot at epoch {member.snapshots[-1]}; training ends at {end}"
@@ -76,16 +108,26 @@ def _steps(archive: archives.Archive, member_id: str) -> Iterator[_Step]:
     final = [member.packed(layer.name) for layer in member.layers]
     draw = archive.blocks[member_id]
     earlier: tuple[int, _Packed] | None = None
+    left, level = [], []
     for epoch in epochs:
         masks = [member.packed_snapshot(epoch, layer.name) for layer in member.layers]
         if earlier:
             yield _flips(sizes, earlier, (epoch, masks), draw)
-        yield _Step(
-            ("to_final", epoch, end), _hamming(sizes, masks, final), _level(sizes, masks, final), draw
-        )
+        left.append(_hamming(sizes, masks, final))
+        level.append(_level(sizes, masks, final))
+        yield _Step(("to_final", epoch, end), left[-1], level[-1], draw)
         earlier = epoch, masks
     if earlier:
         yield _flips(sizes, earlier, (end, final), draw)
+    times = [*epochs, end]
+    yield _Step((SETTLED, epochs[0], end), _settled(times, left), _settled(times, level), draw)
+
+
+def _settled(times: list[int], left: list[Float64[np.ndarray, " places"]]) -> Float64[np.ndarray, " places"]:
+    """First of the times from which on the distance left stays within the tolerance; the last is the end."""
+    outside = np.stack(left) > TOLERANCE
+    after_last = len(left) - np.argmax(outside[::-1], axis=0)
+    return np.array(times, dtype=float)[np.where(outside.any(axis=0), after_last, 0)]
 
 
 def _flips(sizes: chance.Sizes, earlier: tuple[int, _Packed], later: tuple[int, _Packed], draw: int) -> _Step:
@@ -110,18 +152,41 @@ def _level(sizes: chance.Sizes, first: _Packed, second: _Packed) -> Float64[np.n
 def _rows(population: str, layers: list[str], steps: list[_Step]) -> Iterator[Row]:
     """One row per layer; all steps are of one key."""
     metric, epoch, to = steps[0].key
-    draws = len({step.draw for step in steps})
-    values = np.stack([step.values for step in steps])
-    levels = [step.chance for step in steps if step.chance is not None]
-    expected = np.mean(levels, axis=0).tolist() if levels else [None] * len(layers)
-    for layer, column, level in zip(layers, values.T, expected, strict=True):
+    for layer, estimate, level in _over_members(layers, steps):
         yield {
             "population": population,
             "epoch": epoch,
             "to": to,
             "layer": layer,
             "metric": metric,
-            "estimate": estimates.mean_over_members(column.tolist(), draws),
+            "estimate": estimate,
             "chance": level,
             "members": len(steps),
         }
+
+
+def _settling_rows(population: str, layers: list[str], steps: list[_Step]) -> Iterator[Row]:
+    """One row per layer; all steps are of one first snapshot."""
+    metric, first, end = steps[0].key
+    for layer, estimate, level in _over_members(layers, steps):
+        yield {
+            "population": population,
+            "layer": layer,
+            "metric": metric,
+            "tolerance": TOLERANCE,
+            "first": first,
+            "to": end,
+            "estimate": estimate,
+            "chance": level,
+            "members": len(steps),
+        }
+
+
+def _over_members(layers: list[str], steps: list[_Step]) -> Iterator[tuple[str, Row, float | None]]:
+    """Layer, estimate over the members, and mean chance level."""
+    draws = len({step.draw for step in steps})
+    values = np.stack([step.values for step in steps])
+    levels = [step.chance for step in steps if step.chance is not None]
+    expected = np.mean(levels, axis=0).tolist() if levels else [None] * len(layers)
+    for layer, column, level in zip(layers, values.T, expected, strict=True):
+        yield layer, estimates.mean_over_members(column.tolist(), draws), level

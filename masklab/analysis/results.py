@@ -1,55 +1,42 @@
-"""`results.json` and the tables beside it.
-
-```
-{"schema": 1, "study": the study as stored, "created": ISO date and time,
- "input": hash of everything that was read (added by the stage),
- "populations": [{"name", "pruner", "gate", "refresh", "control", "density", "members" (planned), "stored",
-                  "failed", "blocks" (draws of base weights), "size", "kept" (mean over the stored members
-                  where counts differ between them), "options", "overrides",
-                  "refresh_events": {"min", "max"}, "trained", "compared", "imported": null or {"format",
-                  "weights" ("whole", "kept": where they are kept, "none": how much is known of them),
-                  "files": [{"name", "sha256"}], "unknown": what is not known}}],
- "members":    [{"id", "population", "index", "block", "accuracy", "validation_accuracy", "best_epoch",
-                 "best_epoch_accuracy", "refresh_events", "kept_density"}],
- "failures":   [{"id", "cause", "step"}],
- "accuracy":   [{"population", "metric", "sd", "sampling_sd" (of one member, from the finite test set), "min",
-                 "max", "estimate": E}],
- "overlap":    [{"a", "b", "layer", "metric", "block", "seed", "estimate": E, "chance", "pairs"}],
- "movement":   [{"population", "epoch", "to", "layer", "metric", "estimate": E, "chance", "members"}],
- "tests":      [],
- "landscape":  [rows of `masklab.landscape`],
- "embeddings": [{"method", "distance", "points": [{"id", "x", "y"}], "axes", "explained", "parameters"}],
- "warnings":   [{"code", "text", "where"}]}
-```
-E is `{"value", "low", "high", "level", "method", "n"}`; what is undefined is null, with a `why`. Accuracies
-and densities are fractions. `hamming` and `jaccard` are distances. Populations whose `compared` is false are
-in `populations`, `members`, `failures` and `accuracy` only. Beside it: `members.csv`, `overlap.csv`,
-`embeddings.csv`, `movement.csv` (only where there are snapshots), `interpolation.csv` (pair by pair, only
-where there are paths) and `overlap.npz` (ids, layers, sizes, intersections per layer, Hamming and Jaccard
-distances of whole masks).
-"""
+"""`results.json`, in the schema of `docs/results.md`, and the tables and arrays beside it."""
 
 import io
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from masklab import archive as archives
-from masklab.analysis import accuracy, guards, movement, overlap
-from masklab.analysis.distances import Distances
+from masklab.analysis import accuracy, guards, inputs, sections, tables, tiles
 from masklab.archive import directory as directories
 from masklab.archive import files
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 Row = dict[str, Any]
 
-SCHEMA = 1
-RESULTS = "results.json"
+SCHEMA = 2
+OVERLAP = "overlap.npz"
+STRUCTURE = "structure.npz"
+
+MEASURED = (
+    "overlap",
+    "stability",
+    "spread",
+    "sums",
+    "consensus",
+    "tests",
+    "clusters",
+    "structure",
+    "function",
+    "ensembles",
+    "scatter",
+    "diversity",
+    "rarefaction",
+    "movement",
+    "settling",
+)
+"""Lists that the sections make; one that a section did not make is empty."""
 
 _MEMBER_NUMBERS = {
     "index": int,
@@ -65,8 +52,8 @@ _MEMBER_NUMBERS = {
 
 
 def assemble(
-    archive: archives.Archive,
-    distances: Distances,
+    material: sections.Material,
+    found: sections.Found,
     *,
     embeddings: Iterable[Row | None] = (),
     landscape: Iterable[Row] = (),
@@ -75,15 +62,16 @@ def assemble(
     """All of `results.json`; equal input gives equal results but for `created`.
 
     Args:
-        archive: The study's members.
-        distances: Intersection counts of all stored members that are compared.
-        embeddings: Rows of `masklab.analysis.embedding`; None is left out.
+        material: What was measured.
+        found: What `sections.measure` found.
+        embeddings: Rows of `masklab.analysis.embeddings`; None is left out.
         landscape: Rows of `masklab.landscape`.
         extra_warnings: Warnings `{code, text, where}` of other stages.
 
     Raises:
         ArchiveError: A stored member is damaged.
     """
+    archive = material.archive
     study = archive.study
     members = _member_rows(archive)
     failures = _failure_rows(archive)
@@ -91,37 +79,37 @@ def assemble(
     facts = {member: archive.member(member).facts for member in archive.ids}
     tested = max((one["accuracy"]["n_test"] for one in facts.values()), default=0)
     accuracies = accuracy.rows(populations, members, tested)
-    levels = {member: one["levels"] for member, one in facts.items()}
-    draws = len({own["weights"] for own in levels.values() if own})
-    imported = [row["name"] for row in populations if row["imported"]]
-    sampling = guards.accuracy_sampling(accuracies, tested)
-    names = [row["name"] for row in populations]
-    return {
+    drawn = [row for row in embeddings if row]
+    results = {
         "schema": SCHEMA,
         "study": study,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "without_pairs": material.without_pairs or None,
         "populations": populations,
         "members": members,
         "failures": failures,
         "accuracy": accuracies,
-        "overlap": overlap.rows(names, distances, archive.blocks, imported) if distances.ids else [],
-        "movement": movement.rows(archive),
-        "tests": [],
+        **{key: found.rows.get(key, []) for key in MEASURED},
+        "scope": found.rows.get("scope"),
+        "nulls": found.rows.get("nulls", []),
         "landscape": list(landscape),
-        "embeddings": [row for row in embeddings if row],
-        "warnings": [
-            *guards.collect(study, populations, members, failures, draws=draws),
-            *guards.duplicates(distances, levels),
-            *([sampling] if sampling else []),
-            *extra_warnings,
-        ],
+        "embeddings": drawn,
     }
+    levels = {member: one["levels"] for member, one in facts.items()}
+    warnings = [
+        *guards.collect(results, draws=len({own["weights"] for own in levels.values() if own})),
+        *(guards.duplicates(material.distances, levels) if material.distances else []),
+        *guards.measured(results, tested),
+        *extra_warnings,
+    ]
+    return {**results, "warnings": warnings}
 
 
 def write(
     directory: files.Location,
     results: Row,
-    distances: Distances,
+    material: sections.Material,
+    found: sections.Found,
     interpolation: Sequence[Mapping[str, Any]] = (),
 ) -> files.Location:
     """Write `results.json` and what stands beside it, each file atomically, `results.json` last.
@@ -129,9 +117,9 @@ def write(
     Args:
         directory: The study's directory; the files go to its `analysis` folder.
         results: What `assemble` returned.
-        distances: What it was assembled from.
-        interpolation: Rows of `interpolation.csv`; without any, an older file of that name is removed, as
-            `movement.csv` is without movement.
+        material: What it was assembled from.
+        found: What it was assembled from.
+        interpolation: Rows of `interpolation.csv`; a table without rows is removed if an older one is there.
 
     Returns:
         Path of `results.json`.
@@ -139,30 +127,19 @@ def write(
     Raises:
         ArchiveError: The file system refuses.
     """
-    import pandas as pd
-
     folder = directory / directories.ANALYSIS
-    _write_csv(folder / "members.csv", pd.DataFrame(results["members"]))
-    _write_csv(folder / "overlap.csv", pd.DataFrame([_flat(row) for row in results["overlap"]]))
-    points = [
-        {"method": row["method"], "distance": row["distance"], **point}
-        for row in results["embeddings"]
-        for point in row["points"]
-    ]
-    _write_csv(
-        folder / "embeddings.csv", pd.DataFrame(points, columns=["method", "distance", "id", "x", "y"])
-    )
-    for name, table in (
-        ("movement.csv", [_flat(row) for row in results["movement"]]),
-        ("interpolation.csv", interpolation),
-    ):
-        if table:
-            _write_csv(folder / name, pd.DataFrame(table))
+    tables.write(folder, results, interpolation)
+    overlap = {} if material.distances is None else _distances(material)
+    for name, arrays in ((OVERLAP, overlap), (STRUCTURE, found.arrays)):
+        if arrays:
+            buffer = io.BytesIO()
+            np.savez_compressed(buffer, **arrays)  # pyright: ignore[reportArgumentType]
+            files.write_atomic(folder / name, buffer.getvalue())
         else:
             files.remove(folder / name)
-    files.write_atomic(folder / "overlap.npz", _arrays(distances))
-    files.write_json(folder / RESULTS, results)
-    return folder / RESULTS
+    files.write_json(folder / inputs.RESULTS, results)
+    tiles.clear(folder / tiles.FOLDER)
+    return folder / inputs.RESULTS
 
 
 def _member_rows(archive: archives.Archive) -> list[Row]:
@@ -218,26 +195,16 @@ def _kept(archive: archives.Archive, population: Row, ids: list[str]) -> int | f
     return statistics.mean(counts) if counts else None
 
 
-def _flat(row: Row) -> Row:
-    """A row with an estimate as one line of a table; its columns are the same for every row."""
-    estimate = row["estimate"]
-    own = {key: value for key, value in row.items() if key != "estimate"}
-    return {**own, **estimate, "why": estimate.get("why", "")}
-
-
-def _write_csv(path: files.Location, table: "pd.DataFrame") -> None:
-    files.write_atomic(path, table.to_csv(index=False, lineterminator="\n").encode())
-
-
-def _arrays(distances: Distances) -> bytes:
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
-        ids=np.array(distances.ids, dtype=str),
-        layers=np.array(distances.layers, dtype=str),
-        sizes=distances.sizes,
-        intersections=distances.intersections,
-        hamming=distances.hamming(),
-        jaccard=distances.jaccard(),
-    )
-    return buffer.getvalue()
+def _distances(material: sections.Material) -> dict[str, np.ndarray]:
+    """Ids, layers, their sizes, counts of each layer, and distances of whole masks."""
+    distances = material.distances
+    if distances is None:
+        return {}
+    return {
+        "ids": np.array(distances.ids, dtype=str),
+        "layers": np.array(distances.layers, dtype=str),
+        "sizes": distances.sizes,
+        "intersections": distances.intersections.astype(np.uint32),
+        "hamming": distances.hamming(),
+        "jaccard": distances.jaccard(),
+    }

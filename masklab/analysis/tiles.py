@@ -65,19 +65,32 @@ def plan(members: int, sizes: Sequence[int], memory: int = MEMORY) -> list[Tile]
         >>> [(tile.rows.stop, tile.columns.stop) for tile in plan(3, [80], 2**26)]
         [(3, 3)]
     """
+    require(sizes, memory)
     tiles = []
     for layer, size in enumerate(sizes):
         width = bits.packed_size(size)
         fitting = memory // (2 * width)  # half of the memory; the other half is for the counts
-        if fitting < 2 or memory < _LEAST_MEMORY:
-            least = max(4 * width, _LEAST_MEMORY)
-            raise ConfigError(f"memory of {memory:,} bytes is too little; it takes at least {least:,}")
         band = members if fitting >= members else fitting // 2
         band = max(1, min(band, math.isqrt(int(_LONG // size))))
         starts = range(0, members, band)
         bands = [slice(at, min(at + band, members)) for at in starts]
         tiles += [Tile(layer, bands[i], bands[j]) for i in range(len(bands)) for j in range(i, len(bands))]
     return tiles
+
+
+def require(sizes: Sequence[int], memory: int) -> None:
+    """Refuse a memory that does not hold two masks of each layer twice over.
+
+    Args:
+        sizes: Weights per layer.
+        memory: Bytes.
+
+    Raises:
+        ConfigError: It is too little.
+    """
+    least = max(4 * bits.packed_size(max(sizes, default=0)), _LEAST_MEMORY)
+    if memory < least:
+        raise ConfigError(f"memory of {memory:,} bytes is too little; it takes at least {least:,}")
 
 
 def count(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from masklab import bits
+from masklab.analysis import results, sections
 from masklab.archive import Archive, Content, Layer, Recipe, directory, files, member, study_file
 
 SHAPES = {"conv1": (4, 3, 3, 3), "conv2": (8, 4, 3, 3), "conv10": (8, 8, 3, 3), "fc": (10, 32)}
@@ -87,6 +88,12 @@ def build(
                 files.write_json(directory.failure_path(folder, name, index), record)
     files.write_json(folder / directory.STUDY, _study(populations, layers, draws, epochs))
     return Archive(folder)
+
+
+def assembled(archive: Archive, **options: Any) -> dict[str, Any]:
+    """What an analysis of a study finds, not written."""
+    material = sections.gather(archive)
+    return results.assemble(material, sections.measure(material), **options)
 
 
 def _layers(masks: Masks) -> dict[str, tuple[int, ...]]:

@@ -1,12 +1,13 @@
 import pytest
 
-from masklab.analysis import distances, guards, results
+from masklab import analysis
+from masklab.analysis import distances, guards, sections
 
 from . import builder
 
 
 def warnings_of(archive):
-    found = results.assemble(archive, distances.measure(archive))["warnings"]
+    found = builder.assembled(archive)["warnings"]
     by_code = {}
     for row in found:
         assert set(row) == {"code", "text", "where"} and all(isinstance(text, str) for text in row.values())
@@ -15,7 +16,7 @@ def warnings_of(archive):
 
 
 def test_a_complete_study_warns_of_sampling_error_only(tmp_path):
-    masks = builder.random_masks({"a": 0.5, "b": 0.5}, members=5)
+    masks = builder.random_masks({"a": 0.5, "b": 0.5}, members=6)
     found = warnings_of(builder.build(tmp_path, masks, draws=3))
     assert set(found) == {"accuracy-sampling"}
     assert "400 test images" in found["accuracy-sampling"][0]["text"]
@@ -97,5 +98,38 @@ def test_warnings_of_training_come_first(tmp_path):
     own = {"code": "own", "text": "said while training", "where": "a"}
     archive.study["warnings"] = [own]
     later = {"code": "later", "text": "said by another stage", "where": "b"}
-    found = results.assemble(archive, distances.measure(archive), extra_warnings=[later])["warnings"]
+    found = builder.assembled(archive, extra_warnings=[later])["warnings"]
     assert found[0] == own and found[-1] == later
+
+
+def test_too_few_members_on_a_draw(tmp_path):
+    archive = builder.build(tmp_path, builder.random_masks({"a": 0.5, "b": 0.5}, members=5), draws=4)
+    found = warnings_of(archive)
+    assert [row["where"] for row in found["few-members-per-cell"]] == ["a", "b"]
+    assert "only 2 members share base weights" in found["few-members-per-cell"][0]["text"]
+    assert "few-members" not in found
+
+
+def test_changed_base_weights_beside_drawn_ones(tmp_path):
+    masks = builder.random_masks({"a": 0.5, "b": 0.5}, members=5)
+    rows = {"b": {"control": "magnitude", "trained": True}}
+    found = warnings_of(builder.build(tmp_path / "mixed", masks, rows=rows, trained=["b"]))
+    (warning,) = found["mixed-base-weights"]
+    assert warning["text"].startswith("b: base weights were changed")
+    alike = warnings_of(builder.build(tmp_path / "alike", masks, events=3))
+    assert "mixed-base-weights" not in alike
+
+
+def test_what_does_not_fit_the_memory_is_left_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(sections, "fits", lambda members, layers, memory: False)
+    masks = builder.random_masks({"a": 0.5, "b": 0.5}, members=5)
+    found = analysis.analyze(builder.build(tmp_path, masks))
+    (warning,) = (row for row in found["warnings"] if row["code"] == "without-pairs")
+    assert warning["text"] == found["without_pairs"]
+    assert "distances of all pairs of 10 members and 4 layers need about 0.0 GB" in warning["text"]
+    for key in ("overlap", "clusters", "function", "diversity", "embeddings"):
+        assert found[key] == []
+    for key in ("stability", "spread", "sums", "consensus", "structure"):
+        assert found[key]
+    assert {row["test"] for row in found["tests"]} == {"accuracy", "stability", "stability-against-chance"}
+    assert not (tmp_path / "analysis" / "overlap.npz").exists()

@@ -7,6 +7,7 @@ from scipy import stats
 
 from masklab import analysis
 from masklab.analysis import estimates, movement
+from masklab.archive import Archive
 from masklab.errors import ArchiveError
 
 from . import builder
@@ -187,3 +188,83 @@ def test_a_table_of_an_earlier_analysis_does_not_stay(tmp_path, members):
     found = analysis.analyze(builder.build(tmp_path, masks, epochs=EPOCHS))
     assert found["movement"] == []
     assert not (tmp_path / "analysis" / "movement.csv").exists()
+
+
+def flipped(mask, number, layer="conv2"):
+    """The mask with some bits of one layer turned over, half of them kept ones."""
+    changed = {name: own.copy() for name, own in mask.items()}
+    flat = changed[layer].reshape(-1)
+    for value in (True, False):
+        flat[np.flatnonzero(mask[layer].reshape(-1) == value)[: number // 2]] = not value
+    return changed
+
+
+def settled_by_hand(one, layer):
+    """First snapshot after the last one that is further than 1 % from the final mask."""
+    epochs = sorted(one)
+    far = [
+        at for at, epoch in enumerate(epochs) if hamming(one[epoch], one[EPOCHS], layer) > movement.TOLERANCE
+    ]
+    return epochs[far[-1] + 1] if far else epochs[0]
+
+
+@pytest.mark.parametrize(
+    ("bits_left", "settled"),
+    [
+        ((100, 50, 20, 0), 7),
+        ((100, 2, 2, 2), 2),
+        ((2, 100, 0, 0), 5),
+        ((0, 0, 0, 0), 0),
+        ((0, 0, 0, 9), EPOCHS),
+    ],
+)
+def test_a_layer_settles_when_it_stays_near_its_final_mask(tmp_path, bits_left, settled):
+    final = builder.random_mask(0, 0.5)  # conv2 has 288 weights: two of them are less than 1 %
+    one = {epoch: flipped(final, left) for epoch, left in zip((0, 2, 5, 7), bits_left, strict=True)}
+    one[EPOCHS] = final
+    found = movement.measure(build(tmp_path, {"a": [one, one]}))["settling"]
+    rows = {row["layer"]: row for row in found}
+    assert list(rows) == ["whole", *builder.SHAPES]
+    for layer, row in rows.items():
+        expected = settled_by_hand(one, layer)
+        assert expected == (settled if layer == "conv2" else expected if layer == "whole" else 0)
+        assert row["estimate"]["value"] == expected and row["members"] == 2
+        assert row["chance"] == EPOCHS and row["tolerance"] == 0.01
+        assert (row["population"], row["metric"], row["first"], row["to"]) == (
+            "a",
+            "settled_epoch",
+            0,
+            EPOCHS,
+        )
+
+
+def test_settling_is_a_mean_over_members_with_its_interval(archive, members):
+    found = movement.measure(archive)
+    assert found["movement"] == movement.rows(archive)
+    assert len(found["settling"]) == len(members) * (1 + len(builder.SHAPES))
+    assert {row["population"] for row in found["settling"]} == set(members)
+    for row in found["settling"]:
+        values = [settled_by_hand(one, row["layer"]) for one in members[row["population"]]]
+        assert row["estimate"]["value"] == pytest.approx(np.mean(values))
+        assert row["estimate"]["n"] == 3 and row["estimate"]["low"] <= row["estimate"]["value"]
+
+
+def test_a_layer_that_chance_settles_says_so(tmp_path):
+    """Masks that keep almost everything are near each other whatever they keep."""
+    masks = {epoch: builder.random_mask(epoch, 0.999) for epoch in (1, 4, EPOCHS)}
+    found = movement.measure(build(tmp_path, {"a": [masks] * 2}))["settling"]
+    assert {row["chance"] for row in found} == {1.0}
+
+
+def test_members_with_other_snapshots_settle_apart(tmp_path):
+    trajectories = {"a": [trajectory(0, (1, 4)), trajectory(1, (4,)), trajectory(2, ())]}
+    found = movement.measure(build(tmp_path, trajectories))["settling"]
+    assert [(row["first"], row["members"]) for row in found if row["layer"] == "whole"] == [(1, 1), (4, 1)]
+
+
+def test_members_without_snapshots_are_not_opened(tmp_path):
+    build(tmp_path, {"a": [trajectory(0, (1, 4)), trajectory(1, ())]})
+    Archive(tmp_path).summaries  # noqa: B018  (writes the catalogue)
+    archive = Archive(tmp_path)
+    movement.measure(archive)
+    assert set(archive._opened) == {"a/0000"}

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from masklab import analysis
-from masklab.analysis import distances, results
+from masklab.analysis import distances, embeddings, results
 from masklab.archive import Archive, files
 from masklab.errors import ArchiveError
 
@@ -33,8 +33,8 @@ def found(study):
 def test_what_is_written_is_what_is_returned(study, found):
     assert files.read_json(study.directory / "analysis" / "results.json") == found
     assert list(found) == [
-        "schema", "study", "created", "populations", "members", "failures", "accuracy", "overlap", "movement",
-        "tests", "landscape", "embeddings", "warnings",
+        "schema", "study", "created", "without_pairs", "populations", "members", "failures", "accuracy",
+        *results.MEASURED, "scope", "nulls", "landscape", "embeddings", "warnings",
     ]  # fmt: skip
     assert found["landscape"] == [{"a": "beta"}] and found["study"] == study.study
 
@@ -65,7 +65,12 @@ def test_tables_hold_the_same_numbers(study, found):
         assert line["value"] == row["estimate"]["value"] and line["chance"] == row["chance"]
         assert [line[key] for key in ("a", "b", "layer")] == [row[key] for key in ("a", "b", "layer")]
     points = pd.read_csv(folder / "embeddings.csv")
-    assert points["x"].tolist() == [point["x"] for point in found["embeddings"][0]["points"]]
+    (embedding,) = found["embeddings"]
+    own, twin = (points[points["masks"] == masks] for masks in ("members", "twin"))
+    assert own["x"].tolist() == [point["x"] for point in embedding["points"]]
+    assert twin["y"].tolist() == [point["y"] for point in embedding["twin"]["points"]]
+    for name in results.MEASURED:
+        assert (folder / f"{name}.csv").exists() == bool(found[name])
     assert pd.read_csv(folder / "interpolation.csv").to_dict("records") == [POINT]
 
 
@@ -82,7 +87,7 @@ def test_arrays_hold_the_distances(study, found):
 
 def test_same_input_same_bytes(tmp_path):
     builder.build(tmp_path, builder.random_masks({"a": 0.3, "b": 0.5}, members=4))
-    contents = []
+    contents, document = [], {}
     for _ in range(2):
         analysis.analyze(Archive(tmp_path))
         folder = tmp_path / "analysis"
@@ -93,7 +98,10 @@ def test_same_input_same_bytes(tmp_path):
         document.pop("created")
         stripped.append(json.dumps(document))
     assert contents[0] == contents[1] and stripped[0] == stripped[1]
-    assert set(contents[0]) == {"members.csv", "overlap.csv", "embeddings.csv", "overlap.npz"}
+    measured = {
+        name for name in (*results.MEASURED, "accuracy", "members", "embeddings") if document.get(name)
+    }
+    assert set(contents[0]) == {f"{name}.csv" for name in measured} | {"overlap.npz", "structure.npz"}
 
 
 def test_paths_of_an_earlier_analysis_do_not_stay(tmp_path):
@@ -123,7 +131,7 @@ def test_missing_accuracies_stay_missing(tmp_path):
         tmp_path / "members/a/0001.safetensors",
         lambda document, _: document["accuracy"].update(best=None, validation=None),
     )
-    found = results.assemble(archive, distances.measure(archive))
+    found = builder.assembled(archive)
     first, second = found["members"]
     assert (first["best_epoch"], first["best_epoch_accuracy"], first["validation_accuracy"]) == (2, 0.55, 0.4)
     assert second["best_epoch"] is second["best_epoch_accuracy"] is second["validation_accuracy"] is None
@@ -138,7 +146,7 @@ def test_an_accuracy_reference_is_compared_with_nothing(tmp_path, compared):
     masks = {"dense": [full] * 4, "a": [builder.random_mask(seed, 0.5) for seed in range(compared)]}
     snapshots = {f"dense/{index:04d}": {1: full} for index in range(4)}
     archive = builder.build(tmp_path, masks, rows=DENSE, trained=["dense"], snapshots=snapshots)
-    found = analysis.analyze(archive, with_umap=True)
+    found = analysis.analyze(archive, methods=embeddings.METHODS)
     assert json.loads((tmp_path / "analysis" / "results.json").read_text()) == found
     own = [f"a/{index:04d}" for index in range(compared)]
     assert [row["id"] for row in found["members"]] == [f"dense/{index:04d}" for index in range(4)] + own
@@ -173,7 +181,7 @@ def test_an_embedding_leaves_the_accuracy_reference_out(tmp_path):
 def test_populations_say_whether_they_were_trained(tmp_path, stated, trained):
     masks = builder.random_masks({"a": 0.5}, members=2)
     archive = builder.build(tmp_path, masks, rows={"a": stated})
-    (row,) = results.assemble(archive, distances.measure(archive))["populations"]
+    (row,) = builder.assembled(archive)["populations"]
     assert (row["trained"], row["compared"]) == (trained, True)
 
 
