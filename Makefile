@@ -14,7 +14,7 @@ test: $(VENV)/test
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 bench: $(VENV)/bench
 	$(BIN)/python -m benchmarks
