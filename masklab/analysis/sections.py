@@ -34,6 +34,9 @@ Advance = Callable[[int, int], None]
 _FLOATS_PER_PAIR = 16
 """Matrices of members × members that are in memory at once, besides the counts of each layer."""
 
+_FOR_TWINS = 4
+"""Share of the memory that twins may take: one over this."""
+
 
 @dataclass(frozen=True, eq=False)
 class Material:
@@ -114,12 +117,13 @@ def gather(
             "takes time linear in the members is measured"
         )
         return Material(archive, design, counted, None, [], why)
+    held = 8 * len(sizes) * len(ids) ** 2
     distances = distance_measures.measure(
-        archive, ids, memory=memory, threads=threads, folder=folder, advance=advance
+        archive, ids, memory=memory - held, threads=threads, folder=folder, advance=advance
     )
     number = twins.replicates(len(ids), sum(sizes)) if ids else 0
-    held = max(1, 8 * len(sizes) * len(ids) ** 2)
-    matched = twins.distances(distances, archive.seed, min(number, max(1, memory // 4 // held)))
+    number = min(number, max(1, memory // _FOR_TWINS // max(1, held)))
+    matched = twins.distances(distances, archive.seed, number)
     return Material(archive, design, counted, distances, matched)
 
 
@@ -127,14 +131,15 @@ def fits(members: int, layers: int, memory: int) -> bool:
     """Whether the distances of all pairs can be analysed in so many bytes.
 
     Examples:
-        >>> fits(3000, 9, 2 * 10**9), fits(10_000, 9, 2 * 10**9)
+        >>> fits(2500, 9, 2 * 10**9), fits(10_000, 9, 2 * 10**9)
         (True, False)
     """
     return _needed(members, layers) <= memory
 
 
 def _needed(members: int, layers: int) -> int:
-    return 8 * members**2 * (layers + _FLOATS_PER_PAIR)
+    pairs = 8 * members**2 * (layers + _FLOATS_PER_PAIR)
+    return pairs * _FOR_TWINS // (_FOR_TWINS - 1)
 
 
 def _counts(material: Material) -> Row:

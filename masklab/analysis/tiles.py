@@ -65,7 +65,7 @@ def plan(members: int, sizes: Sequence[int], memory: int = MEMORY) -> list[Tile]
         >>> [(tile.rows.stop, tile.columns.stop) for tile in plan(3, [80], 2**26)]
         [(3, 3)]
     """
-    require(sizes, memory)
+    _require(memory, 4 * bits.packed_size(max(sizes, default=0)))
     tiles = []
     for layer, size in enumerate(sizes):
         width = bits.packed_size(size)
@@ -79,7 +79,7 @@ def plan(members: int, sizes: Sequence[int], memory: int = MEMORY) -> list[Tile]
 
 
 def require(sizes: Sequence[int], memory: int) -> None:
-    """Refuse a memory that does not hold two masks of each layer twice over.
+    """Refuse a memory in which no analysis fits.
 
     Args:
         sizes: Weights per layer.
@@ -88,7 +88,10 @@ def require(sizes: Sequence[int], memory: int) -> None:
     Raises:
         ConfigError: It is too little.
     """
-    least = max(4 * bits.packed_size(max(sizes, default=0)), _LEAST_MEMORY)
+    _require(memory, max(16 * bits.packed_size(max(sizes, default=0)), _LEAST_MEMORY))
+
+
+def _require(memory: int, least: int) -> None:
     if memory < least:
         raise ConfigError(f"memory of {memory:,} bytes is too little; it takes at least {least:,}")
 

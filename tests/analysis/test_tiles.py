@@ -39,7 +39,6 @@ def test_bands_give_the_same_counts(archive: Archive, monkeypatch: pytest.Monkey
 
 
 def test_little_memory_reads_two_bands_at_a_time(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tiles, "_LEAST_MEMORY", 1)
     largest = max(bits.packed_size(layer["size"]) for layer in archive.study["network"]["layers"])
     read: list[int] = []
     plain = Archive.packed
@@ -56,8 +55,15 @@ def test_little_memory_reads_two_bands_at_a_time(archive: Archive, monkeypatch: 
         tiles.count(archive, archive.ids, memory=10)
 
 
-def test_every_pair_is_in_exactly_one_tile(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tiles, "_LEAST_MEMORY", 1)
+def test_an_analysis_needs_some_memory() -> None:
+    tiles.require([8000], 2**26)
+    with pytest.raises(ConfigError, match=r"memory of 67,108,863 bytes is too little; .* 67,108,864"):
+        tiles.require([8000], 2**26 - 1)
+    with pytest.raises(ConfigError, match=r"at least 268,435,456"):
+        tiles.require([80, 2**27], 2**26)
+
+
+def test_every_pair_is_in_exactly_one_tile() -> None:
     for members, memory in ((1, 4000), (10, 4000), (13, 700)):
         seen = np.zeros((2, members, members), dtype=int)
         for tile in tiles.plan(members, [800, 80], memory):

@@ -112,9 +112,7 @@ def _between(names: list[str], measured: list[samples.Sample]) -> list[Row]:
             else "independent members: Welch's test on the jackknife variances"
         )
         method = f"{how}; conservative near chance; for these weight draws"
-        row = _test(
-            "stability", names[a], names[b], test.statistic[0], test.p[0], corrected
-        )
+        row = _test("stability", names[a], names[b], test.statistic[0], test.p[0], corrected)
         row |= {
             "estimate": estimates.estimate(
                 value, value - half, value + half, method=method, n=test.units, why=test.why[0]
