@@ -1,4 +1,4 @@
-"""Tables of what is not in every study: movement, parameters that are not masked, imported masks."""
+"""Tables of members, and of what is not in every study: movement, imported masks, unmasked parameters."""
 
 from dataclasses import replace
 from math import prod
@@ -103,3 +103,63 @@ def unmasked(study: models.Study, key: str) -> tables.Table:
             ]
         )
     return tables.Table(key, "Parameters that are not masked.", columns, rows)
+
+
+def members(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.Table:
+    """Every stored member."""
+    columns = (
+        tables.Column("member", numeric=False),
+        tables.Column("weight draw"),
+        tables.Column("accuracy, %"),
+        tables.Column("validation accuracy, %"),
+        tables.Column("best epoch", note="epochs done when the validation accuracy was first at its best"),
+        tables.Column("best-epoch accuracy, %"),
+        tables.Column("refresh events"),
+        tables.Column("density kept"),
+    )
+    marks = {population.name: recipe.mark(population) for population in analysis.results.populations}
+    rows = [
+        [
+            tables.Cell(
+                member.id,
+                member.id,
+                marks[member.population],
+                colour=theme.colours[member.population],
+            ),
+            tables.Cell(f"{member.block}", member.block),
+            _share(member.accuracy),
+            _share(member.validation_accuracy),
+            tables.Cell(numbers.plain(member.best_epoch), member.best_epoch),
+            _share(member.best_epoch_accuracy),
+            tables.Cell(f"{member.refresh_events}", member.refresh_events),
+            tables.Cell(numbers.fixed(member.kept_density, 4), member.kept_density),
+        ]
+        for member in analysis.results.members
+    ]
+    return tables.Table(key, f"All {numbers.count(len(rows), 'stored member')}.", columns, rows)
+
+
+def _share(fraction: float | None) -> tables.Cell:
+    if fraction is None:
+        return tables.Cell(numbers.UNDEFINED)
+    return tables.Cell(numbers.percent(fraction), 100.0 * fraction)
+
+
+def failures(analysis: load.Analysis, key: str) -> tables.Table:
+    """Members whose training failed."""
+    columns = (
+        tables.Column("member", numeric=False),
+        tables.Column("cause", numeric=False),
+        tables.Column("step"),
+    )
+    rows = [
+        [
+            tables.Cell(failure.id, failure.id),
+            tables.Cell(numbers.plain(failure.cause), failure.cause),
+            tables.Cell(numbers.plain(failure.step), failure.step),
+        ]
+        for failure in analysis.results.failures
+    ]
+    return tables.Table(
+        key, "Members whose training failed; they are in no number of this page.", columns, rows
+    )

@@ -1,6 +1,6 @@
 """Reading an `analysis/` folder: results and distances, checked before anything is drawn."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -12,11 +12,12 @@ from jaxtyping import Float64
 from masklab.archive import directory as layout
 from masklab.archive import files
 from masklab.errors import ArchiveError
-from masklab.report import models
+from masklab.report import checks, models, records
 
 RESULTS = "results.json"
 OVERLAP = "overlap.npz"
 WHOLE = "whole"
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class Analysis:
     Attributes:
         directory: The study's directory.
         results: What `results.json` says.
-        distances: Whole-mask distances, or None when no member is stored that is compared.
+        distances: Whole-mask distances; None when no member is stored that is compared, and where the results
+            are `without_pairs`.
     """
 
     directory: files.Location
@@ -82,6 +84,15 @@ class Analysis:
         }
 
     @cached_property
+    def _stability(self) -> dict[tuple[str, str, str], records.Measured]:
+        return {(row.population, row.layer, row.block): row for row in self.results.stability}
+
+    @cached_property
+    def _structure(self) -> dict[tuple[str, str, str, str | None], records.Structure]:
+        rows = (row for row in self.results.structure if row.block is None)
+        return {(row.population, row.layer, row.metric, row.axis): row for row in rows}
+
+    @cached_property
     def _paths(self) -> dict[tuple[str, ...], models.Path]:
         rows = (row for row in self.results.landscape if row.path == "linear")
         return {(row.a, row.b, row.block, row.seed): row for row in rows}
@@ -94,22 +105,34 @@ class Analysis:
         self,
         a: str,
         b: str,
-        metric: models.OverlapMetric,
+        metric: str,
         layer: str = WHOLE,
         *,
-        block: models.Block = "within",
-        seed: models.Seed = "different",
+        block: records.Block = "within",
+        seed: records.Seed = "different",
     ) -> models.Overlap | None:
         """Overlap row of an unordered pair of populations, or None when there are no such pairs."""
         first, second = sorted((a, b), key=self.names.index)
         return self._overlap.get((first, second, layer, metric, block, seed))
 
     def path(
-        self, a: str, b: str, block: models.Block = "within", seed: models.Seed = "different"
+        self, a: str, b: str, block: records.Block = "within", seed: records.Seed = "different"
     ) -> models.Path | None:
         """Linear path row of an unordered pair of populations, or None when there is none."""
         first, second = sorted((a, b), key=self.names.index)
         return self._paths.get((first, second, block, seed))
+
+    def stability(
+        self, population: str, layer: str = WHOLE, block: str = "within"
+    ) -> records.Measured | None:
+        """Stability of a population in a layer, or None when it is not compared."""
+        return self._stability.get((population, layer, block))
+
+    def structure(
+        self, population: str, metric: str, layer: str = WHOLE, axis: str | None = None
+    ) -> records.Structure | None:
+        """Number on the structure of a population's masks, or None when it was not measured."""
+        return self._structure.get((population, layer, metric, axis))
 
     def movement(self, population: str, metric: models.MovementMetric) -> list[models.Movement]:
         """Whole-mask rows of one population that have a value, by the middle of their epochs."""
@@ -136,11 +159,11 @@ def read(directory: files.Location) -> Analysis:
     if not files.exists(path):
         raise ArchiveError(f"{path} does not exist; run `masklab analyze {directory}` first")
     results = _parse(path, files.read_json(path))
-    known = {population.name for population in results.populations}
-    _check_names(path, known, results)
+    checks.check(path, results)
     compared = {population.name for population in results.populations if population.compared}
     stored = {member.id for member in results.members if member.population in compared}
-    return Analysis(directory, results, _distances(folder / OVERLAP, stored) if stored else None)
+    pairs = stored and results.without_pairs is None
+    return Analysis(directory, results, _distances(folder / OVERLAP, stored) if pairs else None)
 
 
 def distinct(analyses: Sequence[Analysis]) -> list[Analysis]:
@@ -160,13 +183,14 @@ def distinct(analyses: Sequence[Analysis]) -> list[Analysis]:
 def _parse(path: files.Location, document: Any) -> models.Results:
     if not isinstance(document, Mapping):
         raise ArchiveError(f"{path} is not a masklab analysis (no JSON object)")
-    if document.get("schema") != 1:
+    if document.get("schema") != SCHEMA:
         raise ArchiveError(
-            f"{path}: schema {document.get('schema')!r}; this version of masklab reads schema 1"
+            f"{path}: schema {document.get('schema')!r}; this version of masklab reads schema {SCHEMA}: run "
+            "`masklab analyze` again"
         )
     try:
         files.canonical_json(document)
-        return models.Results.model_validate({**document, "schema_version": 1})
+        return models.Results.model_validate({**document, "schema_version": SCHEMA})
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -174,46 +198,6 @@ def _parse(path: files.Location, document: Any) -> models.Results:
         raise ArchiveError(f"{path}: {where}: {first['msg']}{more}; run `masklab analyze` again") from error
     except ValueError as error:
         raise ArchiveError(f"{path} holds a number that is not finite") from error
-
-
-def _check_names(path: files.Location, known: set[str], results: models.Results) -> None:
-    def named() -> Iterable[tuple[str, str]]:
-        yield from (("members", member.population) for member in results.members)
-        yield from (("accuracy", row.population) for row in results.accuracy)
-        yield from (("overlap", name) for row in results.overlap for name in (row.a, row.b))
-        yield from (("landscape", name) for row in results.landscape for name in (row.a, row.b))
-        yield from (("movement", row.population) for row in results.movement)
-
-    for where, name in named():
-        if name not in known:
-            raise ArchiveError(
-                f"{path}: {where} names the population {name!r}, which the study does not have"
-            )
-    references = known - {population.name for population in results.populations if population.compared}
-    for row in results.overlap:
-        if not references.isdisjoint((row.a, row.b)):
-            raise ArchiveError(
-                f"{path}: overlap {row.a} – {row.b} compares a population that the study sets outside every "
-                "overlap"
-            )
-    for row in results.movement:
-        if row.to < row.epoch:
-            raise ArchiveError(
-                f"{path}: movement of {row.population} goes back from epoch {row.epoch} to {row.to}"
-            )
-    for row in results.landscape:
-        lengths = {
-            len(values) for values in (row.points, row.accuracy.mean, row.accuracy.low, row.accuracy.high)
-        }
-        if len(lengths) > 1:
-            raise ArchiveError(f"{path}: landscape {row.a} – {row.b}: points and accuracies differ in number")
-    stored = {member.id for member in results.members}
-    for embedding in results.embeddings:
-        stray = next((point.id for point in embedding.points if point.id not in stored), None)
-        if stray is not None:
-            raise ArchiveError(
-                f"{path}: embedding {embedding.method} places {stray!r}, which is no stored member"
-            )
 
 
 def _distances(path: files.Location, stored: set[str]) -> Distances:

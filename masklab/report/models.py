@@ -2,51 +2,22 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import Field, model_validator
 
-Block = Literal["within", "across"]
-Seed = Literal["same", "different"]
-OverlapMetric = Literal["hamming", "jaccard", "jaccard_similarity", "chance_corrected"]
+from masklab.report import records
+
 AccuracyMetric = Literal["accuracy", "best_epoch_accuracy", "validation_accuracy"]
 MovementMetric = Literal["flipped_per_epoch", "to_final"]
 
 
-class Record(BaseModel):
-    """Base of all records: frozen, finite numbers only."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
-
-
-class Estimate(Record):
-    """A number with its interval; what is undefined is None and says why.
-
-    Attributes:
-        value: The estimate, or None.
-        low: Lower end of the interval, or None.
-        high: Upper end of the interval, or None.
-        level: Confidence level of the interval, for instance 0.95.
-        method: How the interval was obtained.
-        n: Number of values behind it.
-        why: Reason for a None.
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
-    level: float
-    method: str
-    n: int
-    why: str | None = None
-
-
-class Span(Record):
+class Span(records.Record):
     """Smallest and largest of something that is counted per member."""
 
     min: int | None
     max: int | None
 
 
-class Imported(Record):
+class Imported(records.Record):
     """Where an imported population came from; `weights`: how much is known of its base weights."""
 
     format: str
@@ -55,7 +26,7 @@ class Imported(Record):
     unknown: list[str]
 
 
-class Population(Record):
+class Population(records.Record):
     """One population; `kept` is a mean where members differ, and only `compared` ones are in overlaps."""
 
     name: str
@@ -85,7 +56,7 @@ class Population(Record):
         return row
 
 
-class Member(Record):
+class Member(records.Record):
     """One stored subnetwork; accuracies are fractions in [0, 1], and None where they are not known."""
 
     id: str
@@ -100,7 +71,7 @@ class Member(Record):
     kept_density: float
 
 
-class Failure(Record):
+class Failure(records.Record):
     """One member whose training failed."""
 
     id: str
@@ -108,7 +79,7 @@ class Failure(Record):
     step: int | str | None = None
 
 
-class Accuracy(Record):
+class Accuracy(records.Record):
     """Accuracy of one population; fractions in [0, 1]."""
 
     population: str
@@ -117,24 +88,25 @@ class Accuracy(Record):
     sampling_sd: float | None = None
     min: float | None
     max: float | None
-    estimate: Estimate
+    estimate: records.Estimate
 
 
-class Overlap(Record):
+class Overlap(records.Record):
     """Mean overlap of the masks of all pairs of one kind, in one layer or in the whole mask."""
 
     a: str
     b: str
     layer: str
-    metric: OverlapMetric
-    block: Block
-    seed: Seed
-    estimate: Estimate
+    metric: str
+    block: records.Block
+    seed: records.Seed
+    estimate: records.Estimate
     chance: float | None
+    z: float | None = None
     pairs: int
 
 
-class Curve(Record):
+class Curve(records.Record):
     """Accuracy along a path, over the pairs: mean, smallest and largest at each point."""
 
     mean: list[float]
@@ -142,21 +114,21 @@ class Curve(Record):
     high: list[float]
 
 
-class Barrier(Record):
+class Barrier(records.Record):
     """Barriers of a path; an error barrier is a fraction."""
 
-    entezari_error: Estimate
-    entezari_loss: Estimate | None = None
+    entezari_error: records.Estimate
+    entezari_loss: records.Estimate | None = None
 
 
-class Path(Record):
+class Path(records.Record):
     """Accuracy on the path between two masks, over all pairs of one kind."""
 
     a: str
     b: str
     path: str
-    block: Block
-    seed: Seed
+    block: records.Block
+    seed: records.Seed
     pairs: int
     of_pairs: int | None = None
     points: list[float]
@@ -166,7 +138,7 @@ class Path(Record):
     split: str
 
 
-class Movement(Record):
+class Movement(records.Record):
     """How far masks move between two epochs, mean over members: a Hamming fraction, or one per epoch."""
 
     population: str
@@ -174,31 +146,20 @@ class Movement(Record):
     to: int
     layer: str
     metric: MovementMetric
-    estimate: Estimate
+    estimate: records.Estimate
     chance: float | None
     members: int
 
 
-class Point(Record):
-    """A member's place in an embedding."""
+class Generated(records.Record):
+    """A null that was generated; `replicates` sets of masks, or None where it is an expectation."""
 
-    id: str
-    x: float
-    y: float
-
-
-class Embedding(Record):
-    """Members in two dimensions."""
-
-    method: str
-    distance: str
-    points: list[Point]
-    axes: list[str]
-    explained: list[float | None] | None = None
-    parameters: dict[str, Any]
+    null: str
+    text: str
+    replicates: int | None
 
 
-class Warn(Record):
+class Warn(records.Record):
     """Something the reader must know before believing a number; `where` names what it is about."""
 
     code: str
@@ -206,14 +167,14 @@ class Warn(Record):
     where: str | dict[str, Any] | None = None
 
 
-class Layer(Record):
+class Layer(records.Record):
     """A masked layer of the network."""
 
     name: str
     size: int
 
 
-class Parameter(Record):
+class Parameter(records.Record):
     """A parameter that is not masked; `rule` says what it is instead: zero, one, drawn, constructed, …."""
 
     name: str
@@ -221,21 +182,21 @@ class Parameter(Record):
     rule: str
 
 
-class Network(Record):
+class Network(records.Record):
     """The network that members mask, nameless if not known; `buffers` are running statistics of norms."""
 
     name: str | None
     width: float | None = None
     activation: str | None = None
     batchnorm: str | None = None
-    mask_only: list[str] = []
-    mask_except: list[str] = []
+    mask_only: list[str] = Field(default_factory=list)
+    mask_except: list[str] = Field(default_factory=list)
     layers: list[Layer]
-    unmasked: list[Parameter] = []
-    buffers: list[Any] = []
+    unmasked: list[Parameter] = Field(default_factory=list)
+    buffers: list[Any] = Field(default_factory=list)
 
 
-class Data(Record):
+class Data(records.Record):
     """The data set; `train`, `validation` and `test` are numbers of images. None where it is not known."""
 
     name: str | None
@@ -247,14 +208,14 @@ class Data(Record):
     input_shape: list[int]
 
 
-class Planned(Record):
+class Planned(records.Record):
     """What the study says of a population beyond `Population`."""
 
     name: str
     digest: str
 
 
-class Provenance(Record):
+class Provenance(records.Record):
     """Where the numbers come from; times in seconds."""
 
     created: str
@@ -266,7 +227,7 @@ class Provenance(Record):
     wall_s: dict[str, float | None] | None = None
 
 
-class Study(Record):
+class Study(records.Record):
     """The resolved study; without a digest of its recipe all of its masks were imported."""
 
     name: str
@@ -280,19 +241,33 @@ class Study(Record):
     provenance: Provenance
 
 
-class Results(Record):
-    """All of `results.json`."""
+class Results(records.Record):
+    """All of `results.json`; `without_pairs` says why nothing was measured that needs all pairs."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     study: Study
     created: str
     input: str | None = None
+    without_pairs: str | None = None
     populations: list[Population]
     members: list[Member]
     failures: list[Failure]
     accuracy: list[Accuracy]
     overlap: list[Overlap]
+    stability: list[records.Measured]
+    spread: list[records.Measured]
+    consensus: list[records.Consensus]
+    tests: list[records.Test]
+    clusters: list[records.Cluster]
+    structure: list[records.Structure]
+    function: list[records.Function]
+    ensembles: list[records.Ensemble]
+    scatter: list[records.Couple]
+    scope: records.Scope | None = None
+    diversity: list[records.Diversity]
+    rarefaction: list[records.Rarefaction]
+    nulls: list[Generated] = Field(default_factory=list)
     landscape: list[Path]
-    movement: list[Movement] = []
-    embeddings: list[Embedding]
+    movement: list[Movement] = Field(default_factory=list)
+    embeddings: list[records.Embedding]
     warnings: list[Warn]

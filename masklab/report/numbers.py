@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from masklab.report.models import Estimate
+from masklab.report.records import Estimate, Null
 
 UNDEFINED = "–"
 
@@ -26,6 +26,20 @@ def percent(fraction: float, digits: int = 2) -> str:
         '85.31'
     """
     return fixed(100.0 * fraction, digits)
+
+
+def probability(p: float | None) -> str:
+    """A p value; what is too small to be read is bounded.
+
+    Examples:
+        >>> probability(0.76149), probability(0.0012), probability(1e-44), probability(None)
+        ('0.761', '0.0012', '< 0.0001', '–')
+    """
+    if p is None:
+        return UNDEFINED
+    if p < 0.0001 * (1.0 - 1e-9):
+        return "< 0.0001"
+    return fixed(p, 4 if p < 0.01 else 3)
 
 
 def density(value: float) -> str:
@@ -54,6 +68,24 @@ def interval(estimate: Estimate, scale: float, digits: int) -> str:
     if estimate.low is None or estimate.high is None:
         return ""
     return f"[{fixed(scale * estimate.low, digits)}, {fixed(scale * estimate.high, digits)}]"
+
+
+def null(found: Null | None, scale: float, digits: int) -> str:
+    """Mean and range of matched random masks, or an empty text.
+
+    Args:
+        found: Their values.
+        scale: Factor on all of them.
+        digits: Decimals.
+
+    Examples:
+        >>> null(Null(mean=0.6195, low=0.587, high=0.654, n=19), 1.0, 3), null(None, 1.0, 3)
+        ('0.620 [0.587, 0.654]', '')
+    """
+    if found is None:
+        return ""
+    low, high = fixed(scale * found.low, digits), fixed(scale * found.high, digits)
+    return f"{fixed(scale * found.mean, digits)} [{low}, {high}]"
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:

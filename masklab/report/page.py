@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from importlib import resources
 
 from masklab import progress
-from masklab.report import below, load, models, numbers, recipe, style, tables, text
-from masklab.report.figures import ALL, OPTIONAL, Figure, accuracy
+from masklab.report import below, chapters, load, models, numbers, recipe, statistics, style, tables, text
+from masklab.report.figures import accuracy
 
 _PLAN = ("engine", "precision", "device", "threads", "torch")
 """What the plan of a study says beyond its cohorts."""
@@ -27,9 +27,7 @@ class Section:
         flags: Warnings about `fan_scale = reference`, most prominent.
         replicas: Populations that they concern.
         warnings: All other warnings.
-        figures: Figures by anchor.
-        movement: Table below the figure of that name, or None without snapshots.
-        pairs: Table of pairs of populations.
+        chapters: Figures and tables by question.
         members: Table of members.
         failures: Table of failed members.
         imported: Table of populations that came from other tools.
@@ -45,9 +43,7 @@ class Section:
     flags: list[models.Warn]
     replicas: list[str]
     warnings: list[models.Warn]
-    figures: dict[str, Figure]
-    movement: tables.Table | None
-    pairs: tables.Table
+    chapters: list[chapters.Chapter]
     members: tables.Table
     failures: tables.Table
     imported: tables.Table
@@ -73,7 +69,7 @@ def render(analyses: Sequence[load.Analysis]) -> str:
         sections=sections,
         together=tables.summary(analyses, theme, "all-summary") if several else None,
         accuracy=accuracy.draw_together(analyses, theme, "all-accuracy") if several else None,
-        references=text.references(analyses),
+        references=[*text.references(analyses), *statistics.references(analyses)],
         fan_note=recipe.FAN_NOTE,
         created=_moment(max(analysis.results.created for analysis in analyses)),
         css=_asset("style.css"),
@@ -88,8 +84,6 @@ def _asset(name: str) -> str:
 
 def _section(key: str, analysis: load.Analysis, theme: style.Theme) -> Section:
     results = analysis.results
-    moved = any(analysis.results.movement)
-    drawn = {name: draw for name, draw in ALL.items() if moved or name not in OPTIONAL}
     return Section(
         key=key,
         analysis=analysis,
@@ -98,13 +92,11 @@ def _section(key: str, analysis: load.Analysis, theme: style.Theme) -> Section:
         flags=[warning for warning in results.warnings if warning.code == recipe.REFERENCE_FAN],
         replicas=recipe.reference_fan(analysis),
         warnings=[warning for warning in results.warnings if warning.code != recipe.REFERENCE_FAN],
-        figures={f"{key}-{name}": draw(analysis, theme, f"{key}-{name}") for name, draw in drawn.items()},
-        movement=below.movement(analysis, theme, f"{key}-movement-table") if moved else None,
-        pairs=tables.pairs(analysis, f"{key}-pairs"),
-        members=tables.members(analysis, theme, f"{key}-members"),
-        failures=tables.failures(analysis, f"{key}-failures"),
+        chapters=chapters.make(analysis, theme, key),
+        members=below.members(analysis, theme, f"{key}-members"),
+        failures=below.failures(analysis, f"{key}-failures"),
         imported=below.imported(analysis, theme, f"{key}-imported"),
-        methods=text.methods(analysis),
+        methods=[*text.methods(analysis), *statistics.paragraphs(analysis)],
         unmasked=below.unmasked(analysis.study, f"{key}-unmasked"),
         provenance=provenance(analysis),
     )

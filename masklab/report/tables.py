@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from masklab.report import load, models, numbers, recipe, style
+from masklab.report import load, models, numbers, recipe, records, style
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,17 @@ _SUMMARY = (
     Column("population", numeric=False),
     Column("pruner", numeric=False),
     Column("density", note="fraction of weights kept"),
-    Column("members", note="stored; failed ones are named"),
-    Column("weight draws", note="different draws of base weights"),
+    Column("members", note="stored, and on how many draws of base weights; failed ones are named"),
     Column("accuracy, %", note="test accuracy after the last epoch: mean ± standard deviation over members"),
     Column("best-epoch accuracy, %", note="test accuracy at the epoch with the best validation accuracy"),
     Column("Jaccard similarity", note="mean over pairs that share base weights"),
     Column("its chance level", note="for independent masks with the same per-layer kept counts"),
+    Column(
+        "observed ÷ expected",
+        note="kept weights in common over those expected of independent masks; 1 = chance level",
+    ),
     Column("chance-corrected", note="0 = chance level, 1 = identical"),
+    Column("stability", note="Nogueira's: 0 = chance level, 1 = all masks equal"),
     Column("barrier, points", note="Entezari's, of the test error, within the population"),
     Column("refresh events", note="per member"),
 )
@@ -74,7 +78,9 @@ def summary(analyses: Sequence[load.Analysis], theme: style.Theme, key: str) -> 
     level = next((row.estimate.level for analysis in analyses for row in analysis.results.accuracy), 0.95)
     caption = (
         f"Populations. Brackets: {100.0 * level:g} % intervals. "
-        "Overlap and barrier: pairs of members within a population that share base weights."
+        "Overlap, stability and barrier: members of a population that share base weights. z: standard "
+        "deviations of the mean overlap from its chance level, no measure of size as it grows with the "
+        "number of weights."
     )
     return Table(key, caption, columns, rows)
 
@@ -85,6 +91,7 @@ def _population(analysis: load.Analysis, population: models.Population, theme: s
     corrected = analysis.overlap(name, name, "chance_corrected")
     path = analysis.path(name, name)
     chance = None if similarity is None else similarity.chance
+    none = _no_pairs(analysis, population)
     failed = f"{population.failed} failed" if population.failed else ""
     missing = population.members - population.stored - population.failed
     return [
@@ -95,15 +102,15 @@ def _population(analysis: load.Analysis, population: models.Population, theme: s
             f"{population.stored}",
             population.stored,
             ", ".join(filter(None, [failed, f"{missing} missing" if missing > 0 else ""])),
+            count=numbers.count(population.blocks, "draw"),
         ),
-        Cell(f"{population.blocks}", population.blocks),
         _accuracy(analysis.accuracy(name)),
         _best_epoch(analysis, population),
-        _with_pairs(
-            estimate(similarity.estimate if similarity else None, _no_pairs(population), 1.0, 4), similarity
-        ),
+        _with_pairs(estimate(similarity.estimate if similarity else None, none, 1.0, 4), similarity),
         Cell(numbers.UNDEFINED if chance is None else numbers.fixed(chance, 4), chance),
-        estimate(corrected.estimate if corrected else None, _no_pairs(population), 1.0, 4),
+        _with_z(analysis.overlap(name, name, "observed_over_expected"), none),
+        estimate(corrected.estimate if corrected else None, none, 1.0, 3),
+        _stability(analysis.stability(name), none),
         _barrier(path),
         _events(population),
     ]
@@ -144,7 +151,18 @@ def _density(density: float) -> Cell:
     return Cell(kept, density, pruned)
 
 
-def _no_pairs(population: models.Population) -> str:
+def _with_z(row: models.Overlap | None, otherwise: str) -> Cell:
+    cell = estimate(row.estimate if row else None, otherwise, 1.0, 3)
+    return cell if row is None or row.z is None else replace(cell, count=f"z = {row.z:.3g}")
+
+
+def _stability(row: records.Measured | None, otherwise: str) -> Cell:
+    return estimate(row.estimate if row else None, otherwise, 1.0, 3)
+
+
+def _no_pairs(analysis: load.Analysis, population: models.Population) -> str:
+    if analysis.results.without_pairs and population.compared:
+        return "needs all pairs, which were left out"
     if not population.compared:
         return "outside every overlap"
     return "fewer than two members" if population.stored < 2 else "no two members share base weights"
@@ -166,7 +184,7 @@ def _accuracy(row: models.Accuracy | None) -> Cell:
     return Cell(f"{cell.text} ± {numbers.percent(row.sd)}", cell.value, cell.detail)
 
 
-def estimate(found: models.Estimate | None, otherwise: str, scale: float, digits: int) -> Cell:
+def estimate(found: records.Estimate | None, otherwise: str, scale: float, digits: int) -> Cell:
     """A value with its interval, or a dash with the reason.
 
     Args:
@@ -181,6 +199,19 @@ def estimate(found: models.Estimate | None, otherwise: str, scale: float, digits
         return Cell(numbers.UNDEFINED, None, found.why or "undefined")
     detail = numbers.interval(found, scale, digits) or found.why or "no interval"
     return Cell(numbers.fixed(scale * found.value, digits), scale * found.value, detail)
+
+
+def brief(found: records.Estimate, otherwise: str, scale: float, digits: int) -> Cell:
+    """The same as `estimate`, but why there is no interval is not repeated in every row.
+
+    Args:
+        found: The estimate.
+        otherwise: Reason why there is no value, where it does not say.
+        scale: Factor on everything.
+        digits: Decimals.
+    """
+    cell = estimate(found, otherwise, scale, digits)
+    return replace(cell, detail="no interval") if found.value is not None and found.low is None else cell
 
 
 def _events(population: models.Population) -> Cell:
@@ -231,57 +262,3 @@ def pairs(analysis: load.Analysis, key: str) -> Table:
             ]
         )
     return Table(key, "Overlap and barrier by pair of populations, whole masks.", columns, rows)
-
-
-def members(analysis: load.Analysis, theme: style.Theme, key: str) -> Table:
-    """Every stored member."""
-    columns = (
-        Column("member", numeric=False),
-        Column("weight draw"),
-        Column("accuracy, %"),
-        Column("validation accuracy, %"),
-        Column("best epoch", note="epochs done when the validation accuracy was first at its best"),
-        Column("best-epoch accuracy, %"),
-        Column("refresh events"),
-        Column("density kept"),
-    )
-    marks = {population.name: recipe.mark(population) for population in analysis.results.populations}
-    rows = [
-        [
-            Cell(
-                member.id,
-                member.id,
-                marks[member.population],
-                colour=theme.colours[member.population],
-            ),
-            Cell(f"{member.block}", member.block),
-            _share(member.accuracy),
-            _share(member.validation_accuracy),
-            Cell(numbers.plain(member.best_epoch), member.best_epoch),
-            _share(member.best_epoch_accuracy),
-            Cell(f"{member.refresh_events}", member.refresh_events),
-            Cell(numbers.fixed(member.kept_density, 4), member.kept_density),
-        ]
-        for member in analysis.results.members
-    ]
-    return Table(key, f"All {numbers.count(len(rows), 'stored member')}.", columns, rows)
-
-
-def _share(fraction: float | None) -> Cell:
-    if fraction is None:
-        return Cell(numbers.UNDEFINED)
-    return Cell(numbers.percent(fraction), 100.0 * fraction)
-
-
-def failures(analysis: load.Analysis, key: str) -> Table:
-    """Members whose training failed."""
-    columns = (Column("member", numeric=False), Column("cause", numeric=False), Column("step"))
-    rows = [
-        [
-            Cell(failure.id, failure.id),
-            Cell(numbers.plain(failure.cause), failure.cause),
-            Cell(numbers.plain(failure.step), failure.step),
-        ]
-        for failure in analysis.results.failures
-    ]
-    return Table(key, "Members whose training failed; they are in no number of this page.", columns, rows)

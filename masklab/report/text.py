@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 
 from masklab import pruners
 from masklab.errors import MasklabError
-from masklab.report import load, models, numbers, recipe
+from masklab.report import load, numbers, recipe, records
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def span(values: Iterable[int]) -> str:
     return f"{found[0]:,}" if len(found) == 1 else f"{found[0]:,}–{found[-1]:,}"
 
 
-def interval_methods(estimates: Iterable[models.Estimate]) -> str:
+def interval_methods(estimates: Iterable[records.Estimate]) -> str:
     """The level and the method of all intervals that exist, in words."""
     found = dict.fromkeys(
         f"{100.0 * estimate.level:g} % interval, {estimate.method}"
@@ -47,6 +47,16 @@ def interval_methods(estimates: Iterable[models.Estimate]) -> str:
         if estimate.low is not None and estimate.high is not None
     )
     return "; ".join(found) or "no interval could be computed"
+
+
+def embedding(method: str) -> str:
+    """How a method of embedding is written.
+
+    Examples:
+        >>> embedding("tsne"), embedding("other")
+        ('t-SNE', 'other')
+    """
+    return {"pcoa": "PCoA", "mds": "MDS", "umap": "UMAP", "tsne": "t-SNE"}.get(method, method)
 
 
 def sampling(analysis: load.Analysis) -> str:
@@ -193,7 +203,7 @@ def link(source: str) -> Markup:
     text = re.sub(
         r"arXiv[: ](\d{4}\.\d{4,5})", r'<a href="https://doi.org/10.48550/arXiv.\1">\g<0></a>', text
     )
-    text = re.sub(r"\bdoi:(10\.\d{4,9}/[\w.()/-]*\w)", r'<a href="https://doi.org/\1">\g<0></a>', text)
+    text = re.sub(r"\bdoi:(10\.\d{4,9}/[\w.()/:-]*\w)", r'<a href="https://doi.org/\1">\g<0></a>', text)
     return Markup(text)  # noqa: S704  escaped above; the patterns admit no markup
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from . import moving
+from masklab.report import figures, load, style
+
+from . import measured, moving
 from .recipe import (
     DENSITY,
     HOSTILE,
@@ -20,6 +22,7 @@ from .recipe import (
 )
 
 FEW_DRAWS = "Fewer than 3 draws of base weights."
+TESTED = ("observed_over_expected", "chance_corrected")
 CREATED = "2025-03-04T05:06:07.891011+00:00"
 
 
@@ -65,7 +68,7 @@ def build(
     masks = _masks(random, pruners, rows, draws)
     drawn = [_member(random, names, pruners, row) for row in rows]
     results = {
-        "schema": 1,
+        "schema": 2,
         "study": study(name, names, pruners, members=members, draws=draws, hostile=hostile),
         "created": CREATED,
         "populations": [population(names[p], pruner, members, draws) for p, pruner in enumerate(pruners)],
@@ -73,7 +76,7 @@ def build(
         "failures": [{"id": f"{names[0]}/0099", "cause": HOSTILE, "step": 3}] if hostile else [],
         "accuracy": accuracy(names, drawn),
         "overlap": _overlap(names, rows, masks),
-        "tests": [],
+        **measured.rows(names, rows, masks),
         "landscape": _landscape(random, names, pruners, rows),
         "movement": moving.rows(names, rows, masks, estimate),
         "embeddings": _embeddings(names, rows, masks),
@@ -111,6 +114,13 @@ def rewrite(directory: Path, results: dict[str, Any]) -> None:
     """Replace results.json alone."""
     path = directory / "analysis" / "results.json"
     path.write_text(json.dumps(results, allow_nan=False), encoding="utf-8")
+
+
+def draw(directory: Path, results: dict[str, Any], figure: figures.Draw) -> figures.Figure:
+    """One figure of results that were changed."""
+    rewrite(directory, results)
+    analysis = load.read(directory)
+    return figure(analysis, style.theme([analysis]), "k")
 
 
 def _masks(random: np.random.RandomState, pruners: tuple[Pruner, ...], rows: list, draws: int) -> dict:
@@ -193,6 +203,7 @@ def _overlap(names: list[str], rows: list, masks: dict) -> list[dict[str, Any]]:
             metrics = {
                 "hamming": ([2.0 * (k - i) / size for i in shared], 2.0 * (k - expected) / size),
                 "jaccard": ([1.0 - i / (2 * k - i) for i in shared], 1.0 - expected / (2 * k - expected)),
+                "observed_over_expected": ([i / expected for i in shared], 1.0),
                 "jaccard_similarity": ([i / (2 * k - i) for i in shared], expected / (2 * k - expected)),
                 "chance_corrected": ([(i - expected) / (k - expected) for i in shared], 0.0),
             }
@@ -206,6 +217,7 @@ def _overlap(names: list[str], rows: list, masks: dict) -> list[dict[str, Any]]:
                     "seed": seed,
                     "estimate": estimate(values),
                     "chance": chance,
+                    "z": 12.34 if metric in TESTED else None,
                     "pairs": len(pairs),
                 }
                 for metric, (values, chance) in metrics.items()
@@ -264,21 +276,20 @@ def _embeddings(names: list[str], rows: list, masks: dict) -> list[dict[str, Any
         return [{"id": name, "x": float(x), "y": float(y)} for name, (x, y) in zip(ids, xy, strict=True)]
 
     common = {"distance": "sqrt-hamming"}
-    return [
-        {
-            "method": "pcoa",
-            **common,
-            "points": points(places),
-            "axes": ["axis 1", "axis 2"],
-            "explained": explained,
-            "parameters": {},
-        },
-        {
-            "method": "umap",
-            **common,
-            "points": points(np.tanh(20 * places)),
-            "axes": ["UMAP 1", "UMAP 2"],
-            "explained": None,
-            "parameters": {"n_neighbors": 15, "min_dist": 0.1, "random_state": 0},
-        },
-    ]
+    pcoa = {
+        "method": "pcoa",
+        **common,
+        "points": points(places),
+        "axes": [f"axis {at} ({100 * share:.1f}% of the inertia)" for at, share in enumerate(explained, 1)],
+        "explained": explained,
+        "parameters": {},
+    }
+    umap = {
+        "method": "umap",
+        **common,
+        "points": points(np.tanh(20 * places)),
+        "axes": ["UMAP 1", "UMAP 2"],
+        "explained": None,
+        "parameters": {"n_neighbors": 15, "min_dist": 0.1, "random_state": 0},
+    }
+    return [measured.embedding(pcoa, 0.936, 0.62), measured.embedding(umap, 0.71, 0.74)]

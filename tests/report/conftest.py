@@ -88,3 +88,14 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Page:
     )
     builder.rewrite(folder, results)
     return _page(folder, results)
+
+
+@pytest.fixture(scope="session")
+def linear(tmp_path_factory: pytest.TempPathFactory) -> Page:
+    """So many members that nothing which needs all pairs was measured."""
+    folder = tmp_path_factory.mktemp("linear")
+    results = builder.build(folder)
+    variants.without_pairs(results)
+    builder.rewrite(folder, results)
+    (folder / "analysis" / "overlap.npz").unlink()
+    return _page(folder, results)

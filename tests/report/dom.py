@@ -75,3 +75,10 @@ def rows(table: Node) -> list[list[Node]]:
 def part(cell: Node, name: str) -> str:
     """Text of a cell's `text` or `detail`, empty where there is none."""
     return "".join(node.text() for node in cell.all("span") if node.has(name))
+
+
+def table(root: Node, name: str) -> list[list[tuple[str, str]]]:
+    """Text and details of every cell of a table of the first study."""
+    return [
+        [(part(cell, "text"), part(cell, "detail")) for cell in row] for row in rows(root.by_id(f"s1-{name}"))
+    ]

@@ -53,7 +53,33 @@ def _with(value: Any, *keys: str | int) -> Callable[[Any], None]:
         (_without("members", 1, "accuracy"), r"members\.1\.accuracy: Field required"),
         (_without("accuracy", 0, "estimate", "low"), r"accuracy\.0\.estimate\.low: Field required"),
         (_with("high", "accuracy", 0, "estimate", "value"), r"accuracy\.0\.estimate\.value"),
-        (_with(2, "schema"), "schema 2; this version of masklab reads schema 1"),
+        (
+            _with(1, "schema"),
+            "schema 1; this version of masklab reads schema 2: run `masklab analyze` again",
+        ),
+        (_without("stability"), "stability: Field required"),
+        (_without("tests", 0, "effect"), r"tests\.0\.effect: Field required"),
+        (_with("much", "diversity", 0, "null", "mean"), r"diversity\.0\.null\.mean"),
+        *(
+            (_with("nobody", key, 0, field), f"{key} names the population 'nobody'")
+            for key, field in (
+                ("stability", "population"),
+                ("spread", "population"),
+                ("consensus", "population"),
+                ("structure", "population"),
+                ("ensembles", "population"),
+                ("diversity", "population"),
+                ("rarefaction", "population"),
+                ("tests", "a"),
+                ("function", "b"),
+            )
+        ),
+        (_with("x/0", "scatter", 0, "id_b"), "scatter names 'x/0', which is no stored member"),
+        (
+            _with("x/0", "embeddings", 0, "twin", "points", 0, "id"),
+            "the twin of embedding pcoa places 'x/0', which is no stored member",
+        ),
+        (_with(9, "consensus", 0, "kept_by"), "counts weights that 9 of 3 masks keep"),
         (_with("nobody", "members", 0, "population"), "members names the population 'nobody'"),
         (_with("nobody", "landscape", 0, "b"), "landscape names the population 'nobody'"),
         (_with("nobody", "movement", 0, "population"), "movement names the population 'nobody'"),

@@ -10,7 +10,7 @@ from masklab import report
 from masklab.report import load, style
 from masklab.report.figures import movement
 
-from . import builder, dom
+from . import builder, dom, variants
 from .conftest import Page
 
 
@@ -128,6 +128,7 @@ def test_message_names_first_and_last_means(plain: Page) -> None:
 @pytest.mark.parametrize("change", ["missing", "empty"])
 def test_without_snapshots_there_is_no_section(tmp_path: Path, change: str) -> None:
     results = builder.build(tmp_path, populations=2, members=2)
+    variants.clear(results, "movement")
     if change == "missing":
         del results["movement"]
     else:
@@ -143,6 +144,7 @@ def test_without_snapshots_there_is_no_section(tmp_path: Path, change: str) -> N
 def test_undefined_and_single_values(tmp_path: Path) -> None:
     """One snapshot of one population; its interval is a line, and what is undefined is said to be."""
     results = builder.build(tmp_path, populations=2, members=2)
+    variants.clear(results, "movement")
     first = results["populations"][0]["name"]
     few = copy.deepcopy(results)
     few["movement"] = [
@@ -176,6 +178,7 @@ def test_undefined_and_single_values(tmp_path: Path) -> None:
 def test_members_with_other_snapshots_have_rows_of_their_own(tmp_path: Path) -> None:
     """One epoch may have two successors, and none; every row is in the table, and lines never turn back."""
     results = builder.build(tmp_path, populations=1, members=2)
+    variants.clear(results, "movement")
     skipping = copy.deepcopy(
         [row for row in results["movement"] if (row["metric"], row["epoch"]) == ("flipped_per_epoch", 0)]
     )

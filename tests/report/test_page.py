@@ -9,10 +9,10 @@ import pytest
 
 from masklab import report
 
-from . import builder, dom
+from . import builder, dom, variants
 from .conftest import Page
 
-PAGES = ("plain", "hostile", "single", "several", "full")
+PAGES = ("plain", "hostile", "single", "several", "full", "linear")
 
 
 @pytest.fixture(params=PAGES)
@@ -114,8 +114,8 @@ def test_summary_prints_the_numbers_of_results_json(plain: Page) -> None:
         name = population["name"]
         assert dom.part(row[1], "text") == population["pruner"]
         assert (dom.part(row[2], "text"), dom.part(row[2], "detail")) == ("0.50", "(50 % pruned)")
-        assert [dom.part(cell, "text") for cell in row[3:5]] == ["6", "2"]
-        for cell, metric in ((row[5], "accuracy"), (row[6], "best_epoch_accuracy")):
+        assert (dom.part(row[3], "text"), dom.part(row[3], "count")) == ("6", "2 draws")
+        for cell, metric in ((row[4], "accuracy"), (row[5], "best_epoch_accuracy")):
             (found,) = [
                 entry
                 for entry in plain.results["accuracy"]
@@ -124,17 +124,25 @@ def test_summary_prints_the_numbers_of_results_json(plain: Page) -> None:
             _check_estimate(cell, found["estimate"], 100.0, 2)
             assert _near(dom.part(cell, "text").partition(" ± ")[2], 100.0 * found["sd"], 2)
         similarity = _row(plain.results, name, "jaccard_similarity")
-        _check_estimate(row[7], similarity["estimate"], 1.0, 4, f"{similarity['pairs']} pairs")
-        assert _near(dom.part(row[8], "text"), similarity["chance"], 4)
-        _check_estimate(row[9], _row(plain.results, name, "chance_corrected")["estimate"], 1.0, 4)
+        _check_estimate(row[6], similarity["estimate"], 1.0, 4, f"{similarity['pairs']} pairs")
+        assert _near(dom.part(row[7], "text"), similarity["chance"], 4)
+        ratio = _row(plain.results, name, "observed_over_expected")
+        _check_estimate(row[8], ratio["estimate"], 1.0, 3, "z = 12.3")
+        _check_estimate(row[9], _row(plain.results, name, "chance_corrected")["estimate"], 1.0, 3)
+        (stability,) = [
+            entry
+            for entry in plain.results["stability"]
+            if (entry["population"], entry["layer"]) == (name, "whole")
+        ]
+        _check_estimate(row[10], stability["estimate"], 1.0, 3)
         (path,) = [
             entry
             for entry in plain.results["landscape"]
             if (entry["a"], entry["b"], entry["block"]) == (name, name, "within")
         ]
         sampled = f"{path['pairs']} of {path['of_pairs']} pairs"
-        _check_estimate(row[10], path["barrier"]["entezari_error"], 100.0, 2, sampled)
-        assert dom.part(row[11], "text") == str(population["refresh_events"]["min"])
+        _check_estimate(row[11], path["barrier"]["entezari_error"], 100.0, 2, sampled)
+        assert dom.part(row[12], "text") == str(population["refresh_events"]["min"])
 
 
 def test_member_table_holds_every_member(plain: Page) -> None:
@@ -171,27 +179,31 @@ def test_hostile_text_stays_text(hostile: Page) -> None:
 
 
 def test_single_member_says_what_is_undefined(single: Page) -> None:
-    ((*_, accuracy, _, similarity, _, corrected, barrier, _),) = dom.rows(single.root.by_id("s1-summary"))
+    ((*_, accuracy, _, similarity, _, ratio, corrected, stability, barrier, _),) = dom.rows(
+        single.root.by_id("s1-summary")
+    )
     assert dom.part(accuracy, "text") == f"{100.0 * single.results['members'][0]['accuracy']:.2f}"
     assert dom.part(accuracy, "detail") == "one value has no interval"
-    for cell in (similarity, corrected):
+    assert dom.part(stability, "detail") == "one mask"
+    for cell in (similarity, ratio, corrected):
         assert (dom.part(cell, "text"), dom.part(cell, "detail")) == ("–", "fewer than two members")
         assert "data-value" not in cell.attributes
     assert dom.part(barrier, "detail") == "not measured"
     absent = {
         node.attributes["id"]: node.text() for node in single.root.all("figure") if not list(node.all("svg"))
     }
-    assert set(absent) == {
-        f"s1-{name}" for name in ("distances", "layers", "embeddings", "interpolation", "matrices")
-    }
+    wanted = (
+        "distances matrices layers shares embeddings scatter ensembles rarefaction consensus interpolation"
+    )
+    assert set(absent) == {f"s1-{name}" for name in wanted.split()}
     assert "at least three stored members" in absent["s1-distances"]
 
 
 def test_failed_members_and_empty_study(tmp_path: Path) -> None:
     results = builder.build(tmp_path, populations=1, members=2)
     empty = copy.deepcopy(results)
-    for key in ("members", "accuracy", "overlap", "landscape", "movement", "embeddings"):
-        empty[key] = []
+    variants.clear(empty)
+    empty["members"], empty["accuracy"] = [], []
     empty["populations"][0].update(stored=0, failed=2, blocks=0, refresh_events={"min": None, "max": None})
     empty["failures"] = [
         {"id": f"edge-popup-d0.5/000{i}", "cause": "loss is not finite", "step": i} for i in (3, 5)
@@ -207,7 +219,7 @@ def test_failed_members_and_empty_study(tmp_path: Path) -> None:
         "edge-popup-d0.5/0005",
     ]
     (row,) = dom.rows(root.by_id("s1-summary"))
-    assert (dom.part(row[3], "text"), dom.part(row[3], "detail")) == ("0", "2 failed")
+    assert (dom.part(row[3], "text"), dom.part(row[3], "detail")) == ("0", "2 failed0 draws")
 
 
 def test_several_studies_share_one_summary(several: Page) -> None:

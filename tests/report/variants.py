@@ -39,6 +39,27 @@ def add_reference(results: dict[str, Any], members: int = 2) -> None:
     results["study"]["populations"].append({"name": REFERENCE, "digest": "dd" * 32})
 
 
+def clear(results: dict[str, Any], *but: str) -> None:
+    """Take away all that is measured of compared masks, some keys excepted; members and accuracies stay."""
+    kept = (*but, "populations", "members", "accuracy", "failures", "warnings")
+    for key, rows in results.items():
+        if isinstance(rows, list) and key not in kept:
+            results[key] = []
+    results["scope"] = None
+
+
+def without_pairs(results: dict[str, Any]) -> None:
+    """Leave what takes time linear in the members."""
+    why = "distances of all pairs of 18 members need about 9.9 GB: only what is linear is measured"
+    results["without_pairs"] = why
+    for key in ("overlap", "clusters", "function", "ensembles", "scatter", "diversity", "rarefaction"):
+        results[key] = []
+    results["embeddings"], results["nulls"], results["scope"] = [], [], None
+    results["structure"] = [row for row in results["structure"] if row["metric"] != "distance_share"]
+    results["tests"] = [row for row in results["tests"] if row["test"] not in {"permanova", "mantel"}]
+    results["warnings"].append({"code": "without-pairs", "text": why, "where": "overlap"})
+
+
 def make_old(results: dict[str, Any]) -> None:
     """Take away every key that the first analyses did not write."""
     del results["movement"], results["study"]["plan"], results["study"]["data"]["download"]

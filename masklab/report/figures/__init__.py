@@ -5,12 +5,17 @@ from collections.abc import Callable
 from masklab.report import load, style
 from masklab.report.figures import (
     accuracy,
+    consensus,
     distances,
     embeddings,
+    ensembles,
     interpolation,
     layers,
     matrices,
     movement,
+    rarefaction,
+    scatter,
+    shares,
 )
 from masklab.report.figures.figure import Figure
 
@@ -19,11 +24,16 @@ Draw = Callable[[load.Analysis, style.Theme, str], Figure]
 ALL: dict[str, Draw] = {
     "accuracy": accuracy.draw,
     "distances": distances.draw,
-    "layers": layers.draw,
-    "embeddings": embeddings.draw,
-    "interpolation": interpolation.draw,
     "matrices": matrices.draw,
+    "layers": layers.draw,
+    "shares": shares.draw,
+    "embeddings": embeddings.draw,
+    "scatter": scatter.draw,
+    "ensembles": ensembles.draw,
+    "rarefaction": rarefaction.draw,
+    "consensus": consensus.draw,
     "movement": movement.draw,
+    "interpolation": interpolation.draw,
 }
 """Figures by anchor, in the order of the page."""
 

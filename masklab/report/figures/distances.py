@@ -26,8 +26,8 @@ _LONGEST_NAME = 60
 def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure:
     """Hamming distances, average-linkage clustering, rows coloured by population and by block."""
     if analysis.distances is None or len(analysis.distances.ids) < 3:
-        why = f"Clustering needs at least three stored members{figure.uncounted(analysis)}."
-        return figure.absent(TITLE, why)
+        why = "Clustering needs at least three stored members"
+        return figure.absent(TITLE, figure.without_pairs(analysis, why))
     distances = analysis.distances
     message = _message(analysis)
     with style.drawing(key), _agg():

@@ -31,6 +31,16 @@ def uncounted(analysis: load.Analysis) -> str:
     return " (accuracy references do not count: they are compared with nothing)"
 
 
+def without_pairs(analysis: load.Analysis, otherwise: str) -> str:
+    """Why a figure that needs pairs of members is absent.
+
+    Args:
+        analysis: What is shown.
+        otherwise: The reason where pairs were measured; a sentence without its full stop.
+    """
+    return f"{analysis.results.without_pairs or otherwise}{uncounted(analysis)}."
+
+
 def absent(title: str, why: str) -> Figure:
     """A figure that cannot be drawn."""
     return Figure(title, "", why, None)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float64
 
-from masklab.report import load, models, numbers, style, text
+from masklab.report import load, numbers, records, style, text
 from masklab.report.figures import figure
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 TITLE = "Pruner by pruner"
 _LONG_NAME = 28  # letters; two matrices with longer names do not fit side by side
-_SEEDS: dict[models.Seed, str] = {"different": "different seeds", "same": "same seeds"}
+_SEEDS: dict[records.Seed, str] = {"different": "different seeds", "same": "same seeds"}
 
 Matrix = Float64[np.ndarray, "populations populations"]
 
@@ -24,8 +24,8 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
     del theme  # populations stand on the axes
     panels = _panels(analysis)
     if not panels:
-        why = f"There are no pairs of members to compare{figure.uncounted(analysis)}."
-        return figure.absent(TITLE, why)
+        why = "There are no pairs of members to compare"
+        return figure.absent(TITLE, figure.without_pairs(analysis, why))
     message = _message(analysis, panels)
     longest = max(map(len, analysis.compared))
     columns = min(2 if longest <= _LONG_NAME else 1, len(panels))
@@ -45,14 +45,14 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
 
 
 def _panels(analysis: load.Analysis) -> dict[str, Matrix]:
-    def overlap(block: models.Block, seed: models.Seed) -> Callable[[str, str], float | None]:
+    def overlap(block: records.Block, seed: records.Seed) -> Callable[[str, str], float | None]:
         def value(a: str, b: str) -> float | None:
             row = analysis.overlap(a, b, "chance_corrected", block=block, seed=seed)
             return None if row is None else row.estimate.value
 
         return value
 
-    def barrier(block: models.Block, seed: models.Seed) -> Callable[[str, str], float | None]:
+    def barrier(block: records.Block, seed: records.Seed) -> Callable[[str, str], float | None]:
         def value(a: str, b: str) -> float | None:
             row = analysis.path(a, b, block, seed)
             points = None if row is None else row.barrier.entezari_error.value
@@ -68,7 +68,7 @@ def _panels(analysis: load.Analysis) -> dict[str, Matrix]:
     return {title: matrix for title, matrix in wanted.items() if not np.isnan(matrix).all()}
 
 
-def _block(analysis: load.Analysis) -> models.Block:
+def _block(analysis: load.Analysis) -> records.Block:
     """Pairs that share base weights, unless there are none at all."""
     return "within" if any(row.block == "within" for row in analysis.results.overlap) else "across"
 

@@ -1,0 +1,145 @@
+"""The body of a study's section: figures and tables by question, in the order of the page."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from masklab.report import below, comparisons, load, populations, style, tables
+from masklab.report.figures import ALL, OPTIONAL, Figure
+
+_OPEN_ROWS = 24  # a table of more rows is folded
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A table that can be folded away.
+
+    Attributes:
+        table: The table.
+        label: What it holds, beside the number of its rows.
+        open: Whether it is unfolded at first.
+    """
+
+    table: tables.Table
+    label: str
+    open: bool
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One question.
+
+    Attributes:
+        key: Its anchor.
+        title: Its heading; the figure's own where it is empty.
+        figures: Figures by anchor.
+        tables: Tables that have rows.
+        absent: Said in place of everything, where there is nothing.
+    """
+
+    key: str
+    title: str
+    figures: dict[str, Figure]
+    tables: list[Folded]
+    absent: str = ""
+
+
+_Make = Callable[[load.Analysis, style.Theme, str], tables.Table]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a chapter is made of: names of figures; anchors of tables, what they hold, how to make them."""
+
+    name: str
+    title: str = ""
+    figures: Sequence[str] = ()
+    tables: Sequence[tuple[str, str, _Make]] = ()
+    absent: str = ""
+
+
+def _plain(make: Callable[[load.Analysis, str], tables.Table]) -> _Make:
+    return lambda analysis, theme, key: make(analysis, key)
+
+
+_PLANS = (
+    _Plan("accuracy", figures=["accuracy"]),
+    _Plan("distances", figures=["distances"]),
+    _Plan(
+        "overlap",
+        "Overlap against chance",
+        ["matrices"],
+        [("pairs", "kinds of pairs of populations", _plain(tables.pairs))],
+    ),
+    _Plan("where", "Where: layer by layer", ["layers", "shares"]),
+    _Plan(
+        "planes",
+        "Embeddings",
+        ["embeddings"],
+        [("embeddings-table", "methods against random masks", _plain(comparisons.embeddings))],
+    ),
+    _Plan(
+        "differences",
+        "Differences between pruners",
+        tables=[
+            ("tests", "tests of all populations, and of each against chance", _plain(comparisons.overall)),
+            ("tests-pairs", "tests of two populations", _plain(comparisons.pairwise)),
+            ("clusters", "quantities of clusterings", _plain(comparisons.clusters)),
+        ],
+        absent="No members of two populations are stored, so there is nothing to test.",
+    ),
+    _Plan(
+        "function",
+        "Structure against function",
+        ["scatter", "ensembles"],
+        [
+            ("mantel", "Mantel tests", _plain(comparisons.mantel)),
+            ("function-table", "populations, predictions of two members", populations.function),
+        ],
+    ),
+    _Plan(
+        "diversity",
+        "How many masks",
+        ["rarefaction"],
+        [("diversity-table", "groups of masks", populations.diversity)],
+    ),
+    _Plan(
+        "agreement",
+        "Consensus",
+        ["consensus"],
+        [("consensus-table", "populations, core and never kept", populations.consensus)],
+    ),
+    _Plan(
+        "structure",
+        "Structure",
+        tables=[
+            ("structure-table", "populations, signs, norms, dead and disconnected", populations.structure)
+        ],
+        absent="No member that is compared is stored, so there is no structure to show.",
+    ),
+    _Plan("moving", "Movement", ["movement"], [("movement-table", "snapshots", below.movement)]),
+    _Plan("landscape", figures=["interpolation"]),
+)
+
+
+def make(analysis: load.Analysis, theme: style.Theme, key: str) -> list[Chapter]:
+    """All chapters of a study.
+
+    Args:
+        analysis: What is shown.
+        theme: Colours.
+        key: Prefix of every anchor.
+    """
+    moved = any(analysis.results.movement)
+    return [
+        _chapter(plan, analysis, theme, key)
+        for plan in _PLANS
+        if moved or not OPTIONAL.issuperset(plan.figures) or not plan.figures
+    ]
+
+
+def _chapter(plan: _Plan, analysis: load.Analysis, theme: style.Theme, key: str) -> Chapter:
+    figures = {f"{key}-{name}": ALL[name](analysis, theme, f"{key}-{name}") for name in plan.figures}
+    made = [(label, build(analysis, theme, f"{key}-{name}")) for name, label, build in plan.tables]
+    folded = [Folded(table, label, len(table.rows) <= _OPEN_ROWS) for label, table in made if table.rows]
+    nothing = not folded and not figures
+    return Chapter(f"{key}-{plan.name}-chapter", plan.title, figures, folded, plan.absent if nothing else "")
