@@ -45,6 +45,7 @@ def _row(
         values,
         len({row["block"] for row in known}),
         absent=absent,
+        limits=estimates.SHARE,
     )
     on_test = metric != "validation_accuracy" and tested > 0 and values
     mean = estimate["value"] if on_test else math.nan

@@ -19,7 +19,21 @@ def number(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def estimate(value: float, low: float, high: float, *, method: str, n: int, why: str = "") -> dict[str, Any]:
+ANY = (-math.inf, math.inf)
+SHARE = (0.0, 1.0)
+"""Values that a quantity can have; intervals are cut there, which takes nothing from their coverage."""
+
+
+def estimate(
+    value: float,
+    low: float,
+    high: float,
+    *,
+    method: str,
+    n: int,
+    why: str = "",
+    limits: tuple[float, float] = ANY,
+) -> dict[str, Any]:
     """An estimate with its interval; what is not finite becomes None, with the reason.
 
     Args:
@@ -29,6 +43,7 @@ def estimate(value: float, low: float, high: float, *, method: str, n: int, why:
         method: What the interval is, for a reader.
         n: Number of independent units it rests on.
         why: Reason why something is undefined; required then.
+        limits: Least and largest value that there can be; the interval is cut there.
 
     Raises:
         ValueError: Something is undefined and no reason is given.
@@ -36,11 +51,13 @@ def estimate(value: float, low: float, high: float, *, method: str, n: int, why:
     Examples:
         >>> estimate(0.5, float("nan"), float("nan"), method="t", n=1, why="one member")["why"]
         'one member'
+        >>> estimate(0.9, 0.7, 1.1, method="t", n=3, limits=SHARE)["high"]
+        1.0
     """
     row = {
         "value": number(value),
-        "low": number(low),
-        "high": number(high),
+        "low": number(max(low, limits[0])) if math.isfinite(low) else None,
+        "high": number(min(high, limits[1])) if math.isfinite(high) else None,
         "level": LEVEL,
         "method": method,
         "n": n,
@@ -67,13 +84,16 @@ def t_quantile(degrees: int) -> float:
     return float(special.stdtrit(degrees, (1 + LEVEL) / 2))
 
 
-def mean_over_members(values: Sequence[float], draws: int, *, absent: str = "") -> dict[str, Any]:
+def mean_over_members(
+    values: Sequence[float], draws: int, *, absent: str = "", limits: tuple[float, float] = ANY
+) -> dict[str, Any]:
     """Mean over members with a t interval; null, with a reason, where there are too few.
 
     Args:
         values: One value per member.
         draws: Draws of base weights among those members.
         absent: Why there are no values; required then.
+        limits: Least and largest value that there can be; the interval is cut there.
 
     Examples:
         >>> found = mean_over_members([0.25, 0.75], draws=2)
@@ -84,7 +104,9 @@ def mean_over_members(values: Sequence[float], draws: int, *, absent: str = "") 
     mean = statistics.fmean(values) if values else math.nan
     half = t_quantile(n - 1) * statistics.stdev(values) / math.sqrt(n) if n > 1 else math.nan
     why = "an interval needs at least 2 members; there is 1" if values else absent
-    return estimate(mean, mean - half, mean + half, method=_over_members(n, draws), n=n, why=why)
+    return estimate(
+        mean, mean - half, mean + half, method=_over_members(n, draws), n=n, why=why, limits=limits
+    )
 
 
 def _over_members(n: int, draws: int) -> str:

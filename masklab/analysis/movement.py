@@ -152,7 +152,7 @@ def _level(sizes: chance.Sizes, first: _Packed, second: _Packed) -> Float64[np.n
 def _rows(population: str, layers: list[str], steps: list[_Step]) -> Iterator[Row]:
     """One row per layer; all steps are of one key."""
     metric, epoch, to = steps[0].key
-    for layer, estimate, level in _over_members(layers, steps):
+    for layer, estimate, level in _over_members(layers, steps, estimates.SHARE):
         yield {
             "population": population,
             "epoch": epoch,
@@ -168,7 +168,7 @@ def _rows(population: str, layers: list[str], steps: list[_Step]) -> Iterator[Ro
 def _settling_rows(population: str, layers: list[str], steps: list[_Step]) -> Iterator[Row]:
     """One row per layer; all steps are of one first snapshot."""
     metric, first, end = steps[0].key
-    for layer, estimate, level in _over_members(layers, steps):
+    for layer, estimate, level in _over_members(layers, steps, (float(first), float(end))):
         yield {
             "population": population,
             "layer": layer,
@@ -182,11 +182,13 @@ def _settling_rows(population: str, layers: list[str], steps: list[_Step]) -> It
         }
 
 
-def _over_members(layers: list[str], steps: list[_Step]) -> Iterator[tuple[str, Row, float | None]]:
+def _over_members(
+    layers: list[str], steps: list[_Step], limits: tuple[float, float]
+) -> Iterator[tuple[str, Row, float | None]]:
     """Layer, estimate over the members, and mean chance level."""
     draws = len({step.draw for step in steps})
     values = np.stack([step.values for step in steps])
     levels = [step.chance for step in steps if step.chance is not None]
     expected = np.mean(levels, axis=0).tolist() if levels else [None] * len(layers)
     for layer, column, level in zip(layers, values.T, expected, strict=True):
-        yield layer, estimates.mean_over_members(column.tolist(), draws), level
+        yield layer, estimates.mean_over_members(column.tolist(), draws, limits=limits), level

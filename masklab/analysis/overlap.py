@@ -5,6 +5,7 @@ chance is in `masklab.analysis.chance`.
 """
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,15 @@ METRICS = (
 
 LAYERED = ("hamming", "jaccard", "jaccard_similarity", "chance_corrected")
 """Those of `METRICS` that single layers have; the others follow from the counts in `overlap.npz`."""
+
+LIMITS = {
+    **dict.fromkeys(("hamming", "jaccard", "jaccard_similarity"), estimates.SHARE),
+    **dict.fromkeys(("dice_similarity", "overlap_coefficient"), estimates.SHARE),
+    **dict.fromkeys(("kappa", "phi"), (-1.0, 1.0)),
+    "observed_over_expected": (0.0, math.inf),
+    **dict.fromkeys(("chance_corrected", MAGNITUDE), (-math.inf, 1.0)),
+}
+"""Values that a metric can have."""
 
 TESTED = ("observed_over_expected", "chance_corrected")
 """Effect sizes that the z of the mean intersection stands beside."""
@@ -210,7 +220,9 @@ def _row(cell: cells.Cell, layer: str, metric: str, means: jackknife.Means, at: 
         "metric": metric,
         "block": cell.block,
         "seed": cell.seed,
-        "estimate": estimates.estimate(value, low, high, method=method, n=means.units, why=why),
+        "estimate": estimates.estimate(
+            value, low, high, method=method, n=means.units, why=why, limits=LIMITS[metric]
+        ),
     }
 
 

@@ -113,8 +113,8 @@ def gather(
     if not fits(len(ids), len(sizes), memory):
         why = (
             f"distances of all pairs of {len(ids):,} members and {len(sizes)} layers need about "
-            f"{_needed(len(ids), len(sizes)) / 1e9:.1f} GB and --memory is {memory / 1e9:.1f} GB: only what "
-            "takes time linear in the members is measured"
+            f"{_needed(len(ids), len(sizes)) / 1e6:,.0f} MB and --memory is {memory / 1e6:,.0f} MB: only "
+            "what takes time linear in the members is measured"
         )
         return Material(archive, design, counted, None, [], why)
     held = 8 * len(sizes) * len(ids) ** 2

@@ -126,7 +126,7 @@ def test_what_does_not_fit_the_memory_is_left_out(tmp_path, monkeypatch):
     found = analysis.analyze(builder.build(tmp_path, masks))
     (warning,) = (row for row in found["warnings"] if row["code"] == "without-pairs")
     assert warning["text"] == found["without_pairs"]
-    assert "distances of all pairs of 10 members and 4 layers need about 0.0 GB" in warning["text"]
+    assert "distances of all pairs of 10 members and 4 layers need about 0 MB" in warning["text"]
     for key in ("overlap", "clusters", "function", "diversity", "embeddings"):
         assert found[key] == []
     for key in ("stability", "spread", "sums", "consensus", "structure"):

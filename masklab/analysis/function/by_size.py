@@ -219,9 +219,13 @@ def _estimates(
     base = (each.sum() - each) / max(1, members - 1)
     factor = 1.0 if smaller else (members - 1) / members
     made = []
-    for value, replicates in ((mean, without), (mean - each.mean(), without - base)):
+    for value, replicates, limits in (
+        (mean, without, estimates.SHARE),
+        (mean - each.mean(), without - base, estimates.ANY),
+    ):
         half = _half_width(replicates, factor)
-        made.append(estimates.estimate(value, value - half, value + half, method=METHOD, n=members, why=why))
+        ends = {"low": value - half, "high": value + half, "limits": limits}
+        made.append(estimates.estimate(value, **ends, method=METHOD, n=members, why=why))
     return made[0], made[1]
 
 

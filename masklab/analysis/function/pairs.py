@@ -1,5 +1,6 @@
 """Measures of pairs of members, averaged within and between populations."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,16 @@ METHOD = (
 
 SCATTER = 4_000
 """Most pairs in the scatter of distance and disagreement; beyond it a sample of them is."""
+
+LIMITS = {
+    "disagreement": estimates.SHARE,
+    "normalised_disagreement": (0.0, math.inf),
+    "kappa": (-1.0, 1.0),
+    "q_statistic": (-1.0, 1.0),
+    "double_fault": estimates.SHARE,
+    "jensen_shannon": estimates.SHARE,
+}
+"""Values that a metric can have."""
 
 _OF_CORRECTNESS = ("normalised_disagreement", "q_statistic", "double_fault")
 
@@ -124,6 +135,7 @@ def _row(cell: cells.Cell, statistic: agreement.Statistic, images: int, design: 
             method=METHOD,
             n=means.units,
             why=statistic.why if np.isnan(value) else means.why,
+            limits=LIMITS[statistic.metric],
         ),
         "chance": estimates.number(statistic.chance[where][cell.chosen].mean()),
         "pairs": means.pairs,

@@ -98,7 +98,7 @@ def test_intervals_leave_out_one_member(rule, size):
         error, value = jackknife(lambda own, beyond=beyond: mean(own, beyond), 6)
         row = given_[rule][found.sizes.index(size)]
         assert row["value"] == pytest.approx(value, abs=1e-9)
-        assert row["high"] - row["value"] == pytest.approx(estimates.t_quantile(5) * error, abs=1e-9)
+        assert row["value"] - row["low"] == pytest.approx(estimates.t_quantile(5) * error, abs=1e-9)
 
 
 def test_all_members_together_have_an_interval():
@@ -107,7 +107,7 @@ def test_all_members_together_have_an_interval():
     without = [voted(np.delete(classes, one, axis=0), truth, 3) for one in range(6)]
     assert row["value"] == pytest.approx(voted(classes, truth, 3))
     half = estimates.t_quantile(5) * math.sqrt(6 * np.var(without))
-    assert row["high"] - row["value"] == pytest.approx(half)
+    assert row["value"] - row["low"] == pytest.approx(half)
 
 
 @pytest.mark.parametrize("members", [1, 2])
