@@ -44,6 +44,37 @@ def movement(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.Ta
     )
 
 
+def settling(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.Table:
+    """When each layer settles, one row per population and layer."""
+    columns = (
+        tables.Column("population", numeric=False),
+        tables.Column("layer", numeric=False),
+        tables.Column("settled at epoch", note="from then on the mask stays near the final one"),
+        tables.Column("its chance level", note="for independent masks with the same kept counts"),
+    )
+    found = analysis.results.settling
+    rows = [
+        [
+            tables.Cell(row.population, row.population, colour=theme.colours[row.population]),
+            tables.Cell("whole mask" if row.layer == load.WHOLE else row.layer, row.layer),
+            replace(
+                tables.estimate(row.estimate, "undefined", 1.0, 1),
+                count=numbers.count(row.members, "member"),
+            ),
+            tables.Cell(
+                numbers.UNDEFINED if row.chance is None else numbers.fixed(row.chance, 1), row.chance
+            ),
+        ]
+        for row in found
+    ]
+    near = " and ".join(dict.fromkeys(f"{100 * row.tolerance:g} %" for row in found))
+    caption = (
+        f"Epoch from which on at most {near} of the weights of a layer still differ from the final mask; "
+        "mean over members. It is only as fine as the snapshots are."
+    )
+    return tables.Table(key, caption, columns, rows)
+
+
 def _moved(row: models.Movement | None, scale: float, digits: int) -> tables.Cell:
     if row is None:
         return tables.estimate(None, "no such snapshots", scale, digits)

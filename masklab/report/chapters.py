@@ -116,7 +116,15 @@ _PLANS = (
         ],
         absent="No member that is compared is stored, so there is no structure to show.",
     ),
-    _Plan("moving", "Movement", ["movement"], [("movement-table", "snapshots", below.movement)]),
+    _Plan(
+        "moving",
+        "Movement",
+        ["movement"],
+        [
+            ("movement-table", "snapshots", below.movement),
+            ("settling-table", "layers, and when they settle", below.settling),
+        ],
+    ),
     _Plan("landscape", figures=["interpolation"]),
 )
 

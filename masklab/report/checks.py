@@ -66,6 +66,7 @@ def _populations(results: models.Results) -> Iterator[tuple[str, str]]:
         "diversity",
         "rarefaction",
         "movement",
+        "settling",
     ):
         yield from ((key, row.population) for row in getattr(results, key))
     for key in ("overlap", "function", "tests", "landscape"):

@@ -151,6 +151,18 @@ class Movement(records.Record):
     members: int
 
 
+class Settling(records.Record):
+    """Epoch from which on masks stay within `tolerance` of the final one, mean over members."""
+
+    population: str
+    layer: str
+    tolerance: float
+    to: int
+    estimate: records.Estimate
+    chance: float | None
+    members: int
+
+
 class Generated(records.Record):
     """A null that was generated; `replicates` sets of masks, or None where it is an expectation."""
 
@@ -269,5 +281,6 @@ class Results(records.Record):
     nulls: list[Generated] = Field(default_factory=list)
     landscape: list[Path]
     movement: list[Movement] = Field(default_factory=list)
+    settling: list[Settling] = Field(default_factory=list)
     embeddings: list[records.Embedding]
     warnings: list[Warn]

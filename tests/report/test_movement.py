@@ -221,3 +221,22 @@ def test_odd_names_are_text_in_the_section(hostile: Page) -> None:
     first = hostile.results["populations"][0]["name"]
     assert first in [node.text() for node in hostile.root.by_id("s1-movement").all("text")]
     assert first in hostile.root.by_id("s1-movement-table").text()
+
+
+def test_layers_and_when_they_settle(tmp_path: Path) -> None:
+    results = builder.build(tmp_path, populations=2, members=3)
+    name, layer = results["populations"][1]["name"], results["study"]["network"]["layers"][0]["name"]
+    estimate = {"value": 7.25, "low": 6.0, "high": 8.5, "level": 0.95, "method": "t", "n": 3}
+    row = {"population": name, "layer": layer, "metric": "settled_epoch", "tolerance": 0.01, "to": 20}
+    results["settling"] = [{**row, "first": 2, "estimate": estimate, "chance": 20.0, "members": 3}]
+    builder.rewrite(tmp_path, results)
+    root = dom.parse(report.write([tmp_path], tmp_path / "report.html").read_text(encoding="utf-8"))
+    ((population, at, settled, chance),) = dom.rows(root.by_id("s1-settling-table"))
+    assert [dom.part(cell, "text") for cell in (population, at, settled, chance)] == [
+        name,
+        layer,
+        "7.2",
+        "20.0",
+    ]
+    assert "[6.0, 8.5]" in settled.text() and "3 members" in settled.text()
+    assert "at most 1 % of the weights" in root.by_id("s1-settling-table").text()
