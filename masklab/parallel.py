@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -39,6 +40,25 @@ def run(function: Callable[..., T], calls: Sequence[tuple[Any, ...]], jobs: int)
         n_jobs=min(jobs, len(calls)), return_as="generator_unordered", pre_dispatch="n_jobs"
     )
     return _collected(cast(Iterator[T], workers(joblib.delayed(_guarded)(function, call) for call in calls)))
+
+
+@contextmanager
+def running(function: Callable[..., T], calls: Sequence[tuple[Any, ...]], jobs: int) -> Iterator[Iterator[T]]:
+    """`run` for as long as a block lasts; when it fails, tasks that are under way end before it is left.
+
+    Args:
+        function: See `run`.
+        calls: See `run`.
+        jobs: See `run`.
+    """
+    results = run(function, calls, jobs)
+    try:
+        yield results
+    except Exception:
+        with suppress(Exception):  # the first error says what happened
+            for _ in results if jobs > 1 else ():
+                pass
+        raise
 
 
 def _collected(results: Iterator[T]) -> Iterator[T]:

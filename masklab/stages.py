@@ -17,6 +17,7 @@ from masklab.study import Study
 from masklab.training import run as training
 
 if TYPE_CHECKING:
+    from masklab.analysis import sections
     from masklab.archive import exchange
     from masklab.training import reproduce as reproduction
     from masklab.training import verify as verification
@@ -179,40 +180,25 @@ def analyze(
         ArchiveError: No members are stored, one is damaged, or nothing can be written.
         ConfigError: The memory is too little for two masks.
     """
-    from masklab.analysis import embeddings, results, sections, tiles
+    from masklab.analysis import results, sections, tiles
 
     listener, started = listener or Silent(), time.monotonic()
     archive, workers = Archive(out), files.workers(out, jobs or parallel.cores())
     files.sweep_temporaries(out)
     folder = out / directory.ANALYSIS
     files.refuse_file(folder)
+    files.require_writable(folder)  # not only after all the work
     verb = progress.members("analyze", len(archive.compared) or len(archive.ids))
     done = progress.Steps(listener, verb)
     try:
         material = sections.gather(
             archive,
-            memory=memory or tiles.MEMORY,
+            memory=tiles.MEMORY if memory is None else memory,
             threads=jobs or parallel.cores(),
             folder=folder / tiles.FOLDER,
             advance=done.first,
         )
-        tasks = [("landscape", (out,)), *(("embed", drawn) for drawn in sections.to_embed(material))]
-        done.begin(sections.STEPS + len(tasks))
-        running = parallel.run(_analysis_task, tasks, workers)
-        found = sections.measure(material, done.step)
-        made: dict[str, list[Any]] = {"landscape": [], "embed": []}
-        for name, result in running:
-            made[name].append(result)
-            done.step()
-        rows, points, warnings = made["landscape"][0]
-        drawn = embeddings.in_order(made["embed"])
-        document = results.assemble(
-            material,
-            found,
-            embeddings=drawn,
-            landscape=rows,
-            extra_warnings=[*embeddings.warnings(drawn), *warnings],
-        )
+        found, document, points = _measured(out, material, workers, done)
         document["input"] = inputs.fingerprint(archive)
         document["study"]["plan"] = inputs.plan(out)
         document["study"]["provenance"]["wall_s"]["analyze"] = round(time.monotonic() - started, 2)
@@ -222,6 +208,32 @@ def analyze(
     for warning in document["warnings"]:
         listener.note(f"{warning['code']} ({warning['where']}): {warning['text']}")
     return folder / inputs.RESULTS
+
+
+def _measured(
+    out: files.Location, material: "sections.Material", workers: int, done: progress.Steps
+) -> "tuple[sections.Found, dict[str, Any], list[dict[str, Any]]]":
+    """What was found, `results.json` and the points of paths."""
+    from masklab.analysis import embeddings, results, sections
+
+    tasks = [("landscape", (out,)), *(("embed", drawn) for drawn in sections.to_embed(material))]
+    done.begin(sections.STEPS + len(tasks))
+    made: dict[str, list[Any]] = {"landscape": [], "embed": []}
+    with parallel.running(_analysis_task, tasks, workers) as results_of_tasks:
+        found = sections.measure(material, done.step)
+        for name, result in results_of_tasks:
+            made[name].append(result)
+            done.step()
+    rows, points, warnings = made["landscape"][0]
+    drawn = embeddings.in_order(made["embed"])
+    document = results.assemble(
+        material,
+        found,
+        embeddings=drawn,
+        landscape=rows,
+        extra_warnings=[*embeddings.warnings(drawn), *warnings],
+    )
+    return found, document, points
 
 
 def is_analyzed(out: files.Location) -> bool:

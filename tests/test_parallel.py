@@ -1,6 +1,7 @@
 import math
 import operator
 import os
+import time
 
 import pytest
 
@@ -43,3 +44,20 @@ def test_several_jobs_give_every_result_from_other_processes() -> None:
 def test_an_error_of_a_task_reaches_the_caller(jobs: int) -> None:
     with pytest.raises(ZeroDivisionError):
         list(parallel.run(operator.truediv, [(1, 1), (1, 0)], jobs))
+
+
+def _slow(number: int) -> int:
+    time.sleep(0.2 * number)
+    return number
+
+
+def test_a_block_that_fails_leaves_no_task_under_way(recwarn: pytest.WarningsRecorder) -> None:
+    with (
+        pytest.raises(ValueError, match="stop"),
+        parallel.running(_slow, [(n,) for n in range(6)], 2) as found,
+    ):
+        next(found)
+        raise ValueError("stop")
+    assert not recwarn.list
+    with parallel.running(_slow, [(0,), (1,)], 2) as found:
+        assert sorted(found) == [0, 1]

@@ -2,16 +2,15 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from masklab.errors import ConfigError, MasklabError
-from masklab_cli import exchange
+from masklab.errors import MasklabError
+from masklab_cli import arguments, exchange
 
 if TYPE_CHECKING:
     from masklab.archive.files import Location
-    from masklab.study import Study
     from masklab.training.run import Outcome
 
 app = typer.Typer(
@@ -89,10 +88,10 @@ def run(
     from masklab import study as studies
     from masklab_cli import progress
 
-    loaded = studies.read(study, _changes(changes))
+    loaded = studies.read(study, arguments.changes(changes))
     listener = progress.listener()
-    directory = _directory(out, loaded)
-    options = _options(jobs, device, engine, precision, checkpoint, retry_failed)
+    directory = arguments.directory(out, loaded)
+    options = arguments.options(jobs, device, engine, precision, checkpoint, retry_failed)
     outcome = stages.train(loaded, directory, listener=listener, **options)
     _print_outcome(outcome, directory)
     if stages.is_analyzed(directory):
@@ -136,9 +135,9 @@ def train(
     from masklab_cli import progress
 
     given = {"data": data, "network": network, "width": width, "members": members, "epochs": epochs}
-    loaded = _study(study, given, pruner, density, changes)
-    directory = _directory(out, loaded)
-    options = _options(jobs, device, engine, precision, checkpoint, retry_failed)
+    loaded = arguments.study(study, given, pruner, density, changes)
+    directory = arguments.directory(out, loaded)
+    options = arguments.options(jobs, device, engine, precision, checkpoint, retry_failed)
     outcome = stages.train(loaded, directory, listener=progress.listener(), **options)
     _print_outcome(outcome, directory)
     raise typer.Exit(1 if outcome.failed else 0)
@@ -150,7 +149,7 @@ def analyze(directory: Directory, jobs: Jobs = 0, memory: Memory = "2GB") -> Non
     from masklab import stages
     from masklab_cli import progress
 
-    place, size = _location(directory), _bytes("--memory", memory)
+    place, size = arguments.location(directory), arguments.size("--memory", memory)
     typer.echo(stages.analyze(place, jobs=jobs, memory=size, listener=progress.listener()))
 
 
@@ -165,8 +164,8 @@ def report(
     from masklab import stages
     from masklab_cli import progress
 
-    page = None if output is None else _location(output)
-    places = [_location(directory) for directory in directories]
+    page = None if output is None else arguments.location(output)
+    places = [arguments.location(directory) for directory in directories]
     typer.echo(stages.report(places, page, listener=progress.listener()))
 
 
@@ -178,7 +177,7 @@ def show(
     from masklab import stages
     from masklab_cli import tables
 
-    shown = stages.show(_location(directory))
+    shown = stages.show(arguments.location(directory))
     typer.echo(tables.as_json(shown) if as_json else tables.as_text(shown))
 
 
@@ -199,7 +198,7 @@ def reproduce(
     from masklab import stages
     from masklab_cli import progress
 
-    verdict = stages.reproduce(_location(directory), member, listener=progress.listener())
+    verdict = stages.reproduce(arguments.location(directory), member, listener=progress.listener())
     typer.echo(verdict.text())
     raise typer.Exit(0 if verdict.identical else 1)
 
@@ -221,81 +220,15 @@ def verify(
     from masklab_cli import progress
 
     listener = progress.listener()
-    found = stages.verify(_location(directory), sample=sample, trust=trust, jobs=jobs, listener=listener)
+    found = stages.verify(
+        arguments.location(directory), sample=sample, trust=trust, jobs=jobs, listener=listener
+    )
     for note in found.notes:
         listener.note(note)
     for problem in found.problems:
         typer.echo(problem)
     typer.echo(found.text())
     raise typer.Exit(1 if found.problems else 0)
-
-
-def _options(
-    jobs: int, device: str, engine: str, precision: str | None, checkpoint: float, retry_failed: bool
-) -> dict[str, Any]:
-    """Options of a training, by the names of `stages.train`."""
-    return {
-        "jobs": jobs,
-        "device": device,
-        "engine": engine,
-        "precision": precision,
-        "checkpoint_s": checkpoint,
-        "retry_failed": retry_failed,
-    }
-
-
-def _changes(assignments: list[str]) -> dict[str, str]:
-    found = {}
-    for assignment in assignments:
-        field, equals, value = assignment.partition("=")
-        if not equals:
-            raise ConfigError(f"--set {assignment}: expected FIELD=VALUE, e.g. training.epochs=5")
-        found[field.strip()] = value.strip()
-    return found
-
-
-def _study(
-    path: Path | None, options: dict[str, object], pruner: list[str], density: list[str], changes: list[str]
-) -> "Study":
-    from masklab import study as studies
-
-    given = {name: value for name, value in options.items() if value is not None}
-    if path is not None:
-        if given or pruner or density:
-            clash = [*given, *(["pruner"] if pruner else []), *(["density"] if density else [])]
-            raise ConfigError(
-                f"give a study file or --{clash[0]}, not both (--set changes a field of the file)"
-            )
-        return studies.read(path, _changes(changes))
-    if not pruner or not density:
-        raise ConfigError("give a study file, or at least one --pruner and one --density")
-    return studies.from_options(given, pruner, density, _changes(changes))
-
-
-def _bytes(option: str, text: str) -> int:
-    """A size such as `2GB` or `512MiB` in bytes."""
-    import pydantic
-
-    try:
-        return pydantic.TypeAdapter(pydantic.ByteSize).validate_python(text)
-    except pydantic.ValidationError as error:
-        raise ConfigError(f"{option} {text}: not a size; give e.g. 2GB or 512MiB") from error
-
-
-def _location(text: str) -> "Location":
-    from masklab.archive import files
-
-    return files.location(text)
-
-
-def _directory(out: str | None, study: "Study") -> "Location":
-    from masklab import stages
-
-    if out is None:
-        return stages.default_directory(study)
-    if not out.strip():
-        raise ConfigError("--out is empty; give a directory, or leave it out")
-    return _location(out)
 
 
 def _print_outcome(outcome: "Outcome", directory: "Location") -> None:

@@ -195,35 +195,6 @@ def intersection_pmf(
     return total / total.sum()
 
 
-def moments(pmf: Pmf) -> tuple[float, float]:
-    """Mean and variance of a number of shared weights.
-
-    Args:
-        pmf: Probability of 0, 1, 2, …
-
-    Examples:
-        >>> moments(np.array([0.25, 0.5, 0.25]))
-        (1.0, 0.5)
-    """
-    shared = np.arange(len(pmf))
-    mean = float(pmf @ shared)
-    return mean, float(pmf @ (shared - mean) ** 2)
-
-
-def upper_tail(pmf: Pmf, observed: int) -> float:
-    """Probability of sharing at least `observed` weights: a one-sided p value.
-
-    Args:
-        pmf: Probability of 0, 1, 2, …
-        observed: Weights that two masks share, at least 0.
-
-    Examples:
-        >>> upper_tail(np.array([0.25, 0.5, 0.25]), 1)
-        0.75
-    """
-    return min(1.0, float(pmf[observed:].sum()))
-
-
 def _exact_jaccard_similarity(sizes: Sizes, first: Kept, second: Other) -> Pairs:
     """Sum over the distribution, for distinct columns of kept counts."""
     found = np.empty((first.shape[1], second.shape[1]))

@@ -113,7 +113,8 @@ def measure(
 
     Args:
         archive: Where they are stored.
-        ids: Which members; by default all stored ones that are compared (`archive.compared`).
+        ids: Which members, or the name of a population; by default all stored ones that are compared
+            (`archive.compared`).
         memory: Bytes for packed masks.
         threads: Processor cores to use.
         folder: Where long tiles are kept until the analysis is written; by default they are not.
@@ -136,11 +137,13 @@ def measure(
 
 
 def members_of(archive: archives.Archive, ids: Sequence[str] | None = None) -> list[str]:
-    """The members that are compared.
+    """The members that are compared; the name of a population stands for all that are stored of it.
 
     Raises:
         ArchiveError: None is stored and none failed.
     """
+    if isinstance(ids, str):
+        ids = [own for own in archive.ids if own.rpartition("/")[0] == ids] or [ids]
     chosen = list(archive.compared if ids is None else ids)
     if not chosen and not archive.ids and not archive.failures:
         raise ArchiveError(f"no members are stored in {archive.directory}")

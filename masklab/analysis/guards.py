@@ -4,16 +4,14 @@ import statistics
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
 from masklab.analysis import embeddings
-from masklab.analysis.distances import Distances
 
 Row = dict[str, Any]
 
 LEAST_WEIGHT_DRAWS = 3
 LEAST_MEMBERS = 5
 _NAMED_IDS = 5
+_SAME_DENSITY = 1.01  # rounding of kept counts is less
 
 
 def collect(results: Row, *, draws: int) -> list[Row]:
@@ -30,8 +28,9 @@ def collect(results: Row, *, draws: int) -> list[Row]:
         _few_weight_draws(draws)
         if any(row["stored"] and not row.get("imported") for row in populations)
         else None,
-        _unequal_densities(compared),
+        _unequal_densities(compared, members),
         *(_few_members(row) for row in populations),
+        *_few_members_per_cell(compared, members),
         *(
             _failed(row["name"], [one for one in failures if _population(one["id"]) == row["name"]])
             for row in populations
@@ -48,22 +47,17 @@ def collect(results: Row, *, draws: int) -> list[Row]:
     return [*study.get("warnings", []), *(row for row in found if row)]
 
 
-def duplicates(distances: Distances, levels: dict[str, Any]) -> Iterator[Row]:
+def duplicates(groups: Sequence[Sequence[str]], results: Row, levels: dict[str, Any]) -> Iterator[Row]:
     """One warning for each group of members whose masks are equal in every weight.
 
     Args:
-        distances: Intersection counts of the stored members.
+        groups: Their ids (see `masklab.analysis.equal`).
+        results: `members` of `results.json`.
         levels: Member id → its levels of the seed sources; empty where they are not known.
     """
-    unseen = np.ones(len(distances.ids), dtype=bool)
-    counts, kept = distances.hamming_count(), distances.kept()
-    for at in range(len(distances.ids)):
-        equal = np.flatnonzero(unseen & (counts[at] == 0))
-        if not unseen[at] or len(equal) < 2:
-            continue
-        unseen[equal] = False
-        ids = [distances.ids[member] for member in equal]
-        if kept[at] == distances.size():
+    density = {row["id"]: row["kept_density"] for row in results["members"]}
+    for ids in groups:
+        if density[ids[0]] == 1.0:
             reason = "they keep every weight, so this is expected"
         elif not all(levels[one] for one in ids):
             reason = "not all of their seeds are known; if they are equal, they count as one sample"
@@ -78,12 +72,11 @@ def measured(results: Row, tested: int) -> list[Row]:
     """Warnings that follow from what was measured.
 
     Args:
-        results: `accuracy`, `overlap` and `scope` of `results.json`.
+        results: `accuracy` and `scope` of `results.json`.
         tested: Number of test images.
     """
     found = [
         _accuracy_sampling(results["accuracy"], tested),
-        *_few_members_per_cell(results["overlap"]),
         _without_labels(results["scope"]),
     ]
     return [row for row in found if row]
@@ -137,13 +130,19 @@ def _few_weight_draws(draws: int) -> Row | None:
     return _warning("few-weight-draws", text, "seeds.weights")
 
 
-def _unequal_densities(populations: list[Row]) -> Row | None:
-    densities = sorted({row["density"] for row in populations if row["stored"]})
-    if len(densities) < 2:
+def _unequal_densities(populations: list[Row], members: list[Row]) -> Row | None:
+    """Populations, or members of one, that keep different shares of the weights."""
+    names = {row["name"] for row in populations}
+    kept = [row["kept_density"] for row in members if row["population"] in names]
+    planned = sorted({row["density"] for row in populations if row["stored"]})
+    if not kept or max(kept) <= _SAME_DENSITY * min(kept):
         return None
+    said = ", ".join(f"{density:g}" for density in planned)
+    if len(planned) < 2:
+        said = f"from {min(kept):.3g} to {max(kept):.3g} between members"
     text = (
-        f"populations have densities {', '.join(f'{density:g}' for density in densities)}: raw Hamming and "
-        "Jaccard are not comparable between them; use the chance-corrected overlap"
+        f"densities are {said}: raw Hamming and Jaccard are not comparable between them, and PERMANOVA and "
+        "PERMDISP see the densities too; use the chance-corrected overlap"
     )
     return _warning("unequal-densities", text, "populations")
 
@@ -157,17 +156,17 @@ def _few_members(population: Row) -> Row | None:
     return _warning("few-members", text, population["name"])
 
 
-def _few_members_per_cell(overlap: list[Row]) -> Iterator[Row]:
-    """Populations with enough members of which too few share base weights with another."""
-    for row in overlap:
-        own = row["a"] == row["b"] and row["block"] == "within" and row["layer"] == "whole"
-        units = row["estimate"]["n"]
-        if own and row["metric"] == "hamming" and units < LEAST_MEMBERS:
+def _few_members_per_cell(populations: list[Row], members: list[Row]) -> Iterator[Row]:
+    """Populations with enough members, but few on some draw of base weights."""
+    for row in populations:
+        own = [member["block"] for member in members if member["population"] == row["name"]]
+        least = min((own.count(draw) for draw in set(own)), default=0)
+        if len(own) >= LEAST_MEMBERS > least:
             text = (
-                f"only {units} members share base weights with another one: with fewer than {LEAST_MEMBERS} "
-                "the intervals of their overlap are wide or missing"
+                f"{len(own)} members on {len(set(own))} draws of base weights, on one of them {least}: what "
+                f"is compared within a draw rests on fewer than {LEAST_MEMBERS} masks of each"
             )
-            yield _warning("few-members-per-cell", text, row["a"])
+            yield _warning("few-members-per-cell", text, row["name"])
 
 
 def _mixed_base_weights(populations: list[Row]) -> Row | None:

@@ -9,12 +9,15 @@ from masklab.training import plan as plans
 
 RESULTS = "results.json"
 
+SCHEMA = 2
+"""Of `results.json` (see `docs/results.md`)."""
+
 
 def fingerprint(archive: Archive) -> str:
     """Digest of everything that an analysis reads."""
     facts = {member: [own["digest"], own["snapshots"]] for member, own in archive.summaries.items()}
     study = {key: value for key, value in archive.study.items() if key != "provenance"}
-    return study_file.digest([__version__, study, facts, archive.failures])
+    return study_file.digest([__version__, SCHEMA, study, facts, archive.failures])
 
 
 def current(out: files.Location) -> str | None:

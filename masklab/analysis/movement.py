@@ -46,18 +46,6 @@ class _Step:
     draw: int
 
 
-def rows(archive: archives.Archive) -> list[Row]:
-    """The list `movement` of `measure`.
-
-    Args:
-        archive: The study's members.
-
-    Raises:
-        ArchiveError: A member is damaged, or has a snapshot from after the end of training.
-    """
-    return measure(archive)["movement"]
-
-
 def measure(archive: archives.Archive) -> dict[str, list[Row]]:
     """Rows of `movement` and of `settling`; none without snapshots.
 

@@ -16,6 +16,7 @@ from jaxtyping import Float64, Int64, Num
 from masklab.analysis import cells, chance, estimates, jackknife, pairwise
 from masklab.analysis.design import Design
 from masklab.analysis.distances import Distances
+from masklab.analysis.nulls import summary
 from masklab.analysis.nulls.magnitude import MEMBERS, Magnitude
 
 MAGNITUDE = "chance_corrected_magnitude"
@@ -203,7 +204,7 @@ def _rows(
                     _row(cell, layer, metric, means[number], at, _UNDEFINED)
                     | {"chance": estimates.number(float(level[cell.chosen].mean()))}
                     | {"z": z[number] if metric in TESTED else None}
-                    | {"null": _null(nulls[start + at, number])}
+                    | {"null": summary.of(nulls[start + at, number])}
                     | {"pairs": means[number].pairs}
                 )
     return found
@@ -232,14 +233,6 @@ def _z(
     excess = shared - counts.expected
     variance = chance.intersection_variance(counts.sizes, counts.first, counts.second)
     return [estimates.number(chance.z_of_mean(excess[cell.chosen], variance[cell.chosen])) for cell in group]
-
-
-def _null(means: Float64[np.ndarray, " twins"]) -> Row | None:
-    """Mean and range of a cell's mean over the twins; None without twins, or where it is undefined."""
-    if not len(means) or np.isnan(means).any():
-        return None
-    low, high = float(means.min()), float(means.max())
-    return {"mean": float(means.mean()), "low": low, "high": high, "n": len(means), "range": "min to max"}
 
 
 def _magnitude_rows(

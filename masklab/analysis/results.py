@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 
 from masklab import archive as archives
-from masklab.analysis import accuracy, guards, inputs, sections, tables, tiles
+from masklab.analysis import accuracy, equal, guards, inputs, sections, tables, tiles
 from masklab.archive import directory as directories
 from masklab.archive import files
 
 Row = dict[str, Any]
 
-SCHEMA = 2
 OVERLAP = "overlap.npz"
 STRUCTURE = "structure.npz"
 
@@ -81,7 +80,7 @@ def assemble(
     accuracies = accuracy.rows(populations, members, tested)
     drawn = [row for row in embeddings if row]
     results = {
-        "schema": SCHEMA,
+        "schema": inputs.SCHEMA,
         "study": study,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "without_pairs": material.without_pairs or None,
@@ -98,11 +97,18 @@ def assemble(
     levels = {member: one["levels"] for member, one in facts.items()}
     warnings = [
         *guards.collect(results, draws=len({own["weights"] for own in levels.values() if own})),
-        *(guards.duplicates(material.distances, levels) if material.distances else []),
+        *guards.duplicates(_equal(material), results, levels),
         *guards.measured(results, tested),
         *extra_warnings,
     ]
     return {**results, "warnings": warnings}
+
+
+def _equal(material: sections.Material) -> list[list[str]]:
+    """Groups of members with equal masks."""
+    if material.distances is None:
+        return equal.hashed(material.archive, material.design.ids)
+    return equal.groups(material.distances)
 
 
 def write(

@@ -27,15 +27,13 @@ from masklab.analysis.between import paired
 from masklab.analysis.counts import tallies
 from masklab.analysis.nulls import magnitude, twins
 from masklab.archive import files
+from masklab.errors import ConfigError
 
 Row = dict[str, Any]
 Advance = Callable[[int, int], None]
 
 _FLOATS_PER_PAIR = 16
 """Matrices of members × members that are in memory at once, besides the counts of each layer."""
-
-_FOR_TWINS = 4
-"""Share of the memory that twins may take: one over this."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,12 +101,14 @@ def gather(
 
     Raises:
         ArchiveError: No members are stored, or one is damaged.
-        ConfigError: The memory does not hold two masks of a layer.
+        ConfigError: The memory does not hold two masks of a layer, or a layer has the name of the whole mask.
     """
     ids = distance_measures.members_of(archive)
     design = designs.of(archive, ids)
     sizes = [layer["size"] for layer in archive.study["network"]["layers"]]
     tiles.require(sizes, memory)
+    if overlap.WHOLE in (layer["name"] for layer in archive.study["network"]["layers"]):
+        raise ConfigError(f"a layer is called {overlap.WHOLE!r}, as the whole mask is in results; rename it")
     counted = tallies.tally(archive, design, memory // 2)
     if not fits(len(ids), len(sizes), memory):
         why = (
@@ -122,7 +122,8 @@ def gather(
         archive, ids, memory=memory - held, threads=threads, folder=folder, advance=advance
     )
     number = twins.replicates(len(ids), sum(sizes)) if ids else 0
-    number = min(number, max(1, memory // _FOR_TWINS // max(1, held)))
+    spare = memory - _needed(len(ids), len(sizes))
+    number = min(number, 1 + spare // max(1, held))
     matched = twins.distances(distances, archive.seed, number)
     return Material(archive, design, counted, distances, matched)
 
@@ -138,8 +139,7 @@ def fits(members: int, layers: int, memory: int) -> bool:
 
 
 def _needed(members: int, layers: int) -> int:
-    pairs = 8 * members**2 * (layers + _FLOATS_PER_PAIR)
-    return pairs * _FOR_TWINS // (_FOR_TWINS - 1)
+    return 8 * members**2 * (2 * layers + _FLOATS_PER_PAIR)  # the counts of members, and of one twin
 
 
 def _counts(material: Material) -> Row:

@@ -1,6 +1,6 @@
 """The rows of `results.json` as tables, one CSV file each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from masklab.archive import files
@@ -14,7 +14,9 @@ ALWAYS = ("members", "overlap", "embeddings")
 """Tables that are written even without rows."""
 
 NAMES = (
+    "populations",
     "members",
+    "failures",
     "accuracy",
     "overlap",
     "stability",
@@ -31,8 +33,15 @@ NAMES = (
     "rarefaction",
     "movement",
     "settling",
+    "landscape",
+    "nulls",
+    "warnings",
 )
 """Keys of `results.json` that are tables as they are."""
+
+
+_FORMULA = ("=", "@")
+"""What a spreadsheet would take for a formula; names of foreign layers may begin with anything."""
 
 
 def write(folder: files.Location, results: Row, interpolation: Sequence[Mapping[str, Any]]) -> None:
@@ -53,26 +62,33 @@ def write(folder: files.Location, results: Row, interpolation: Sequence[Mapping[
     for name, rows in contents.items():
         path = folder / f"{name}.csv"
         if rows or name in ALWAYS:
-            _write(path, pd.DataFrame([flat(row) for row in rows]))
+            nested = {key for row in rows for key, value in row.items() if isinstance(value, Mapping)}
+            _write(path, pd.DataFrame([flat(row, nested) for row in rows]))
         else:
             files.remove(path)
 
 
-def flat(row: Mapping[str, Any]) -> Row:
-    """A row as one line: an estimate gives its own columns, whatever else is nested gives `<name>_<part>`.
+def flat(row: Mapping[str, Any], nested: Collection[str] = ()) -> Row:
+    """A row as one line: the parts of `estimate` are columns, those of anything else `<name>_<part>`.
+
+    A part of the estimate that the row has as well is `estimate_<part>`.
+
+    Args:
+        row: A row of `results.json`.
+        nested: Keys that have parts in other rows of the table; where they are None here, so are the parts.
 
     Examples:
-        >>> flat({"a": 1, "estimate": {"value": 0.5, "n": 2}, "null": {"mean": 0.0}, "limits": None})
-        {'a': 1, 'value': 0.5, 'n': 2, 'null_mean': 0.0, 'limits': None}
+        >>> flat({"n": 1, "estimate": {"value": 0.5, "n": 2}, "null": {"mean": 0.0}, "limits": None})
+        {'n': 1, 'value': 0.5, 'estimate_n': 2, 'null_mean': 0.0, 'limits': None}
     """
     found: Row = {}
     for key, value in row.items():
-        if not isinstance(value, Mapping):
-            found.setdefault(key, value)
-            continue
-        for part, own in value.items():
-            name = part if key == "estimate" else f"{key}_{part}"
-            found[name] = own
+        if isinstance(value, Mapping):
+            for part, own in value.items():
+                plain = key == "estimate" and part not in row
+                found[part if plain else f"{key}_{part}"] = own
+        elif value is not None or key not in nested:
+            found[key] = value
     return found
 
 
@@ -87,4 +103,5 @@ def _points(embeddings: Sequence[Row]) -> list[Row]:
 
 
 def _write(path: files.Location, table: "pd.DataFrame") -> None:
-    files.write_atomic(path, table.to_csv(index=False, lineterminator="\n").encode())
+    safe = table.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell[:1] in _FORMULA else cell)
+    files.write_atomic(path, safe.to_csv(index=False, lineterminator="\n").encode())

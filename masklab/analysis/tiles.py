@@ -150,6 +150,7 @@ def clear(folder: files.Location) -> None:
     for name in files.listing(folder):
         if name.endswith(".npz"):
             files.remove(folder / name)
+    files.remove_empty(folder)
 
 
 def _key(archive: archives.Archive, ids: Sequence[str], sizes: Sequence[int]) -> str:

@@ -39,6 +39,7 @@ __all__ = [
     "remove",
     "remove_empty",
     "require",
+    "require_writable",
     "sweep_temporaries",
     "workers",
     "write_atomic",
@@ -155,6 +156,17 @@ def refuse_file(folder: Location) -> None:
     """
     if isinstance(folder, Path) and exists(folder) and not folder.is_dir():
         raise ArchiveError(f"{folder} is not a directory")
+
+
+def require_writable(folder: Location) -> None:
+    """Refuse a folder in which nothing can be written, by writing and removing an empty file.
+
+    Raises:
+        ArchiveError: The file system refuses.
+    """
+    probe = folder / ".writable"
+    write_atomic(probe, b"")
+    remove(probe)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ Source: Entezari et al., The Role of Permutation Invariance in Linear Mode Conne
 Networks (ICLR 2022) for the barrier.
 """
 
+import math
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -181,6 +182,7 @@ def _estimates(cell: pairing.Cell, barriers: Float64[np.ndarray, "2 pairs"]) -> 
             method=METHOD,
             n=means.units,
             why=means.why,
+            limits=(0.0, math.inf),
         )
         for at in (0, 1)
     )

@@ -132,7 +132,8 @@ def training(settings: Mapping[str, Any]) -> str:
         'schedule cosine, set at every step; linear warm-up over 1 epoch; label smoothing 0.1'
     """
     adam = settings.get("optimizer") == "adam"
-    parts = (_setting(key, value, adam=adam) for key, value in settings.items())
+    unused = set() if settings.get("selection") == "global" else {"ramp_epochs"}
+    parts = (_setting(key, value, adam=adam) for key, value in settings.items() if key not in unused)
     return "; ".join(part for part in parts if part)
 
 

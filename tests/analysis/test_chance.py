@@ -146,7 +146,8 @@ def test_distribution_agrees_with_full_enumeration(drawn):
     pmf = chance.intersection_pmf(sizes, first, second)
     np.testing.assert_allclose(pmf, expected, atol=1e-12)
     strata = sizes, np.stack([first, second], axis=1)
-    mean, variance = chance.moments(pmf)
+    mean = pmf @ np.arange(len(pmf))
+    variance = pmf @ (np.arange(len(pmf)) - mean) ** 2
     assert mean == pytest.approx(chance.expected_intersection(*strata)[0, 1], abs=1e-10)
     assert variance == pytest.approx(chance.intersection_variance(*strata)[0, 1], abs=1e-10)
     both, shared = first.sum() + second.sum(), np.arange(len(expected))
@@ -167,11 +168,7 @@ def test_distribution_of_one_layer_agrees_with_scipy(drawn):
     shared = np.arange(len(pmf))
     assert len(pmf) == min(first[0], second[0]) + 1
     np.testing.assert_allclose(pmf, stats.hypergeom.pmf(shared, *law), rtol=1e-8, atol=1e-14)
-    assert chance.moments(pmf)[0] == pytest.approx(first[0] * second[0] / size)
-    for observed in {0, len(pmf) // 2, len(pmf) - 1}:
-        assert chance.upper_tail(pmf, observed) == pytest.approx(
-            stats.hypergeom.sf(observed - 1, *law), rel=1e-7, abs=1e-13
-        )
+    assert pmf @ shared == pytest.approx(first[0] * second[0] / size)
 
 
 def test_rows_and_columns_may_be_other_members():

@@ -106,3 +106,23 @@ def test_members_with_other_layers_are_refused(tmp_path):
 def test_unknown_layer():
     with pytest.raises(ConfigError, match="unknown layer 'layer7'"):
         counted([np.ones((2, 3), dtype=bool)]).hamming("layer7")
+
+
+def test_the_name_of_a_population_stands_for_its_members(tmp_path):
+    archive = builder.build(tmp_path, builder.random_masks({"a": 0.3, "b": 0.5}, members=3))
+    assert distances.measure(archive, "b").ids == ["b/0000", "b/0001", "b/0002"]
+    assert distances.measure(archive, "a/0001").ids == ["a/0001"]
+    with pytest.raises(ArchiveError, match="'c' is not a member id"):
+        distances.measure(archive, "c")
+
+
+def test_matrices_carry_their_ids(tmp_path):
+    archive = builder.build(tmp_path, builder.random_masks({"a": 0.3}, members=3))
+    found = distances.measure(archive)
+    plain, root = found.matrix(), found.matrix("sqrt_hamming", "fc")
+    assert plain.ids == tuple(found.ids)
+    np.testing.assert_array_equal(plain.values, found.hamming())
+    np.testing.assert_allclose(root.values**2, found.hamming("fc"))
+    np.testing.assert_array_equal(found.matrix("jaccard").values, found.jaccard())
+    with pytest.raises(ConfigError, match="unknown distance 'jacard'"):
+        found.matrix("jacard")

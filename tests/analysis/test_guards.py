@@ -1,7 +1,7 @@
 import pytest
 
 from masklab import analysis
-from masklab.analysis import distances, guards, sections
+from masklab.analysis import distances, equal, guards, sections
 
 from . import builder
 
@@ -16,7 +16,7 @@ def warnings_of(archive):
 
 
 def test_a_complete_study_warns_of_sampling_error_only(tmp_path):
-    masks = builder.random_masks({"a": 0.5, "b": 0.5}, members=6)
+    masks = builder.random_masks({"a": 0.5, "b": 0.5}, members=15)
     found = warnings_of(builder.build(tmp_path, masks, draws=3))
     assert set(found) == {"accuracy-sampling"}
     assert "400 test images" in found["accuracy-sampling"][0]["text"]
@@ -79,7 +79,8 @@ def test_equal_masks_are_named(tmp_path, levels, said):
     if "a/0001" in levels:
         members = {"a": [mask, mask]}
     archive = builder.build(tmp_path, members)
-    (row,) = guards.duplicates(distances.measure(archive, list(levels)), levels)
+    rows = {"members": [{"id": own, "kept_density": 0.5} for own in levels]}
+    (row,) = guards.duplicates(equal.groups(distances.measure(archive, list(levels))), rows, levels)
     assert said in row["text"] and all(member in row["text"] for member in levels)
 
 
@@ -93,6 +94,14 @@ def test_groups_of_equal_masks_are_named_once(tmp_path):
     assert "a/0000, a/0001" in found[1]["text"]
 
 
+def test_equal_masks_are_found_without_pairs(tmp_path):
+    masks = [builder.random_mask(seed, 0.5) for seed in (0, 1, 0, 2, 1, 0)]
+    archive = builder.build(tmp_path, {"a": masks})
+    groups = [["a/0000", "a/0002", "a/0005"], ["a/0001", "a/0004"]]
+    assert equal.hashed(archive, archive.ids) == equal.groups(distances.measure(archive)) == groups
+    assert equal.hashed(archive, []) == equal.groups(distances.measure(archive, ["a/0003"])) == []
+
+
 def test_warnings_of_training_come_first(tmp_path):
     archive = builder.build(tmp_path, builder.random_masks({"a": 0.5}, members=5))
     own = {"code": "own", "text": "said while training", "where": "a"}
@@ -102,12 +111,24 @@ def test_warnings_of_training_come_first(tmp_path):
     assert found[0] == own and found[-1] == later
 
 
-def test_too_few_members_on_a_draw(tmp_path):
-    archive = builder.build(tmp_path, builder.random_masks({"a": 0.5, "b": 0.5}, members=5), draws=4)
-    found = warnings_of(archive)
-    assert [row["where"] for row in found["few-members-per-cell"]] == ["a", "b"]
-    assert "only 2 members share base weights" in found["few-members-per-cell"][0]["text"]
+@pytest.mark.parametrize(("draws", "least"), [(4, 1), (2, 2), (1, None)])
+def test_too_few_members_on_a_draw(tmp_path, draws, least):
+    masks = builder.random_masks({"a": 0.5, "b": 0.5}, members=5)
+    found = warnings_of(builder.build(tmp_path, masks, draws=draws))
     assert "few-members" not in found
+    if least is None:
+        assert "few-members-per-cell" not in found
+        return
+    assert [row["where"] for row in found["few-members-per-cell"]] == ["a", "b"]
+    assert f"on one of them {least}" in found["few-members-per-cell"][0]["text"]
+
+
+def test_members_of_other_densities(tmp_path):
+    masks = {
+        "a": [builder.random_mask(seed, density) for seed, density in enumerate((0.05, 0.5, 0.9, 0.5, 0.5))]
+    }
+    (warning,) = warnings_of(builder.build(tmp_path, masks))["unequal-densities"]
+    assert "from 0.0" in warning["text"] and "between members" in warning["text"]
 
 
 def test_changed_base_weights_beside_drawn_ones(tmp_path):

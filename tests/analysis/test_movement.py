@@ -54,6 +54,10 @@ def keyed(rows):
     return found
 
 
+def measured(archive):
+    return movement.measure(archive)["movement"]
+
+
 @pytest.fixture(scope="module")
 def members():
     return {
@@ -67,7 +71,7 @@ def archive(tmp_path_factory, members):
 
 
 def test_every_number_is_the_mean_of_its_members(archive, members):
-    rows = keyed(movement.rows(archive))
+    rows = keyed(measured(archive))
     steps = list(itertools.pairwise((0, 1, 4, EPOCHS)))
     layers = ("whole", *builder.SHAPES)
     expected = {}
@@ -91,7 +95,7 @@ def test_every_number_is_the_mean_of_its_members(archive, members):
 
 
 def test_rows_stand_in_the_studys_order(archive):
-    rows = movement.rows(archive)
+    rows = measured(archive)
     layers = ["whole", *builder.SHAPES]
     places = [
         (
@@ -109,7 +113,7 @@ def test_rows_stand_in_the_studys_order(archive):
 
 def test_independent_masks_are_at_chance(tmp_path):
     trajectories = {"a": [trajectory(seed, (1,)) for seed in range(20)]}
-    for row in movement.rows(build(tmp_path, trajectories)):
+    for row in measured(build(tmp_path, trajectories)):
         if row["metric"] == "to_final" and row["layer"] == "whole":
             assert row["estimate"]["low"] < row["chance"] < row["estimate"]["high"]
             assert "share 1 draw of base weights" in row["estimate"]["method"]
@@ -117,7 +121,7 @@ def test_independent_masks_are_at_chance(tmp_path):
 
 def test_a_mask_that_stays_does_not_move(tmp_path):
     mask = builder.random_mask(0, 0.5)
-    rows = movement.rows(build(tmp_path, {"a": [{2: mask, 5: mask, EPOCHS: mask}] * 2}))
+    rows = measured(build(tmp_path, {"a": [{2: mask, 5: mask, EPOCHS: mask}] * 2}))
     assert {row["estimate"]["value"] for row in rows} == {0.0}
     assert all(row["chance"] > 0.4 for row in rows if row["metric"] == "to_final")
 
@@ -126,7 +130,7 @@ def test_members_without_some_snapshots_do_not_count_there(tmp_path):
     trajectories = {
         "a": [trajectory(0, (1, 4)), trajectory(1, (1,)), trajectory(2, ()), trajectory(3, (1, 4))]
     }
-    rows = keyed(movement.rows(build(tmp_path, trajectories)))
+    rows = keyed(measured(build(tmp_path, trajectories)))
     counted = {key[1:4]: row["members"] for key, row in rows.items()}
     assert counted == {
         ("flipped_per_epoch", 1, 4): 2,
@@ -145,11 +149,11 @@ def test_members_without_some_snapshots_do_not_count_there(tmp_path):
 def test_a_snapshot_at_the_end_is_the_final_mask(tmp_path):
     ordinary = [trajectory(0, (1, 4))]
     masks = {"a": [ordinary[0][EPOCHS]]}
-    without = movement.rows(build(tmp_path / "without", {"a": ordinary}))
+    without = measured(build(tmp_path / "without", {"a": ordinary}))
     doubled = builder.build(tmp_path / "with", masks, snapshots={"a/0000": ordinary[0]}, epochs=EPOCHS)
-    assert movement.rows(doubled) == without
+    assert measured(doubled) == without
     alone = {"a/0000": {EPOCHS: ordinary[0][EPOCHS]}}
-    assert movement.rows(builder.build(tmp_path / "end", masks, snapshots=alone, epochs=EPOCHS)) == []
+    assert measured(builder.build(tmp_path / "end", masks, snapshots=alone, epochs=EPOCHS)) == []
 
 
 def test_a_snapshot_after_the_end_is_refused(tmp_path):
@@ -158,18 +162,18 @@ def test_a_snapshot_after_the_end_is_refused(tmp_path):
     with pytest.raises(
         ArchiveError, match=r"0000\.safetensors has a snapshot at epoch 11; training ends at 10"
     ):
-        movement.rows(archive)
+        measured(archive)
 
 
 def test_populations_that_are_not_compared_do_not_move(tmp_path):
     archive = build(tmp_path, {"a": [trajectory(0, (1,))]}, rows={"a": {"compared": False}})
-    assert movement.rows(archive) == []
+    assert measured(archive) == []
 
 
 def test_results_and_table_hold_the_rows(tmp_path, members):
     archive = build(tmp_path, members)
     found = analysis.analyze(archive)
-    assert found["movement"] == movement.rows(archive)
+    assert found["movement"] == measured(archive)
     table = pd.read_csv(tmp_path / "analysis" / "movement.csv")
     assert len(table) == len(found["movement"]) > 0
     for line, row in zip(table.to_dict("records"), found["movement"], strict=True):
@@ -240,7 +244,7 @@ def test_a_layer_settles_when_it_stays_near_its_final_mask(tmp_path, bits_left, 
 
 def test_settling_is_a_mean_over_members_with_its_interval(archive, members):
     found = movement.measure(archive)
-    assert found["movement"] == movement.rows(archive)
+    assert found["movement"] == measured(archive)
     assert len(found["settling"]) == len(members) * (1 + len(builder.SHAPES))
     assert {row["population"] for row in found["settling"]} == set(members)
     for row in found["settling"]:

@@ -9,7 +9,7 @@ import pytest
 from masklab import analysis
 from masklab.analysis import distances, embeddings, results
 from masklab.archive import Archive, files
-from masklab.errors import ArchiveError
+from masklab.errors import ArchiveError, ConfigError
 
 from ..archive import changed
 from . import builder
@@ -224,3 +224,29 @@ def test_analysis_needs_neither_torch_nor_umap(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert (tmp_path / "analysis" / "results.json").exists()
+
+
+def test_no_column_of_a_table_is_overwritten(tmp_path):
+    """A row and its estimate may both have a method and an n; formulas are text."""
+    names = {"=HYPERLINK(1)": (4, 3, 3, 3), "fc": (10, 32)}
+    masks = {
+        name: [builder.random_mask(seed, 0.5, names) for seed in seeds]
+        for name, seeds in (("a", range(6)), ("b", range(6, 12)))
+    }
+    found = analysis.analyze(builder.build(tmp_path, masks))
+    for key in ("clusters", "tests"):
+        table = pd.read_csv(tmp_path / "analysis" / f"{key}.csv")
+        assert table["method"].tolist() == [row["method"] for row in found[key]]
+        assert table["estimate_method"].tolist() == [row["estimate"]["method"] for row in found[key]]
+    tests = pd.read_csv(tmp_path / "analysis" / "tests.csv")
+    assert tests["n"].tolist() == [row["n"] for row in found["tests"]]
+    overlap = pd.read_csv(tmp_path / "analysis" / "overlap.csv")
+    assert "null" not in overlap.columns
+    assert set(overlap["layer"]) == {"whole", "'=HYPERLINK(1)", "fc"}
+
+
+def test_a_layer_must_not_be_called_as_the_whole_mask_is(tmp_path):
+    names = {"whole": (4, 3, 3, 3), "fc": (10, 32)}
+    masks = {"a": [builder.random_mask(seed, 0.5, names) for seed in range(3)]}
+    with pytest.raises(ConfigError, match="a layer is called 'whole'"):
+        analysis.analyze(builder.build(tmp_path, masks))

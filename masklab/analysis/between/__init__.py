@@ -24,9 +24,8 @@ def rows(
 ) -> dict[str, list[Row]]:
     """Tests of all populations together and of every pair, and clusterings.
 
-    `tests`: `{"test" ("permanova", "permdisp", "accuracy"), "a", "b" (null: all populations), "statistic",
-    "estimate" (of "effect"), "effect", "chance", "p", "adjusted_p" (Benjamini and Hochberg, over the pairs of
-    one test), "smallest_p", "permutations", "exact", "units", "blocks", "n", "method", "why"?}`.
+    `tests`: `verdicts.row` of "permanova", "permdisp" and "accuracy"; `adjusted_p` is over the pairs of one
+    test.
     `clusters`: `{"method", "quantity", "against" ("population", "block" or null), "estimate", "null" (twins),
     "chance", "p", "smallest_p", "permutations", "exact", "parameters", "why"?}`.
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from masklab.analysis import estimates
+from masklab.analysis import estimates, verdicts
 from masklab.analysis.between import pairwise, permutations
 from masklab.analysis.design import Design
 
@@ -37,8 +37,8 @@ def rows(design: Design, accuracies: Mapping[str, float | None], seed: int) -> l
     for a, b, own in pairwise.pairs(design):
         known = own[np.isfinite(values[own])]
         chosen = known if design.unpaired & {a, b} else known[_has_partner(design, known)]
-        found.append({"a": a, "b": b} | _row(design.only(chosen), values[chosen], seed, {a, b}))
-    return pairwise.adjusted(found)
+        found.append(_row(design.only(chosen), values[chosen], seed, a, b))
+    return verdicts.adjusted(found)
 
 
 def _known(value: float | None) -> float:
@@ -50,26 +50,36 @@ def _has_partner(design: Design, places: np.ndarray) -> np.ndarray:
     return count[number] == 2
 
 
-def _row(design: Design, values: Float64[np.ndarray, " members"], seed: int, names: set[str]) -> Row:
+def _row(design: Design, values: Float64[np.ndarray, " members"], seed: int, a: str, b: str) -> Row:
     """The comparison of two populations whose members all have an accuracy and, if paired, a partner."""
     paired = not design.unpaired
-    found = {
-        "test": "accuracy",
-        "effect": EFFECT,
-        "units": len(np.unique(design.unit)),
-        "blocks": design.draws,
-        "n": len(design),
-        "method": "members of equal seeds exchanged; t"
-        if paired
-        else "labels of all members exchanged; Welch's t",
-    }
-    if len(design.names) < 2:
-        missing = sorted(names - set(design.names))
+    exchanged = (
+        "members of equal seeds exchanged; t" if paired else "labels of all members exchanged; Welch's t"
+    )
+    if len(design.names) == 2:
+        tested = _tested(design, values, seed, paired=paired)
+    else:
+        missing = sorted({a, b} - set(design.names))
         why = f"no known accuracy: {', '.join(missing)}"
         if len(missing) == 2:
             why = "no two members of equal seeds have a known accuracy"
         nothing = estimates.estimate(np.nan, np.nan, np.nan, method=_method(paired), n=0, why=why)
-        return found | permutations.NONE | {"statistic": None, "estimate": nothing, "why": why}
+        tested = permutations.NONE | {"estimate": nothing, "why": why}
+    return verdicts.row(
+        "accuracy",
+        a=a,
+        b=b,
+        block=None,
+        effect=EFFECT,
+        method=exchanged,
+        units=len(np.unique(design.unit)),
+        n=len(design),
+        blocks=design.draws,
+        **tested,
+    )
+
+
+def _tested(design: Design, values: Float64[np.ndarray, " members"], seed: int, *, paired: bool) -> Row:
     relabelings = (
         permutations.of(design, seed)
         if paired
@@ -80,13 +90,8 @@ def _row(design: Design, values: Float64[np.ndarray, " members"], seed: int, nam
     why = outcome.why or (
         "" if statistic is not None else estimate.get("why", "accuracies do not vary: no t")
     )
-    return found | {
-        "statistic": statistic,
-        "estimate": estimate,
-        **outcome.fields(),
-        "chance": 0.0,
-        **({"why": why} if why else {}),
-    }
+    fields = {"statistic": statistic, "estimate": estimate, "chance": 0.0, "why": why}
+    return fields | outcome.fields()
 
 
 def _method(paired: bool) -> str:

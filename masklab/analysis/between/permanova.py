@@ -10,7 +10,6 @@ Source: Anderson, A new method for non-parametric multivariate analysis of varia
 2001).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from masklab.analysis import estimates
+from masklab.analysis import verdicts
 from masklab.analysis.between import permutations, units
 from masklab.analysis.design import Design
 
@@ -38,12 +37,17 @@ class Location:
     """Squared distances of the members on each draw of base weights that several populations share.
 
     Attributes:
-        labels: Number of the population of each member.
+        design: These members.
         draws: For each draw the places of its members, and their squared distances.
     """
 
-    labels: Int64[np.ndarray, " members"]
+    design: Design
     draws: list[tuple[Int64[np.ndarray, "_"], Float64[np.ndarray, "_ _"]]]
+
+    @property
+    def labels(self) -> Int64[np.ndarray, " members"]:
+        """Number of the population of each member."""
+        return self.design.population
 
     @property
     def between_degrees(self) -> int:
@@ -109,13 +113,17 @@ def scatter(squared: Square, chosen: Chosen) -> Float64[np.ndarray, " sets"]:
 
 
 def location(design: Design, squared: Square) -> Location:
-    """Prepare the comparison.
+    """Prepare the comparison of the members that can be compared.
 
     Args:
         design: Who is compared.
         squared: Squared distances.
     """
-    return Location(design.population, list(_draws(design, squared)))
+    draws = [np.flatnonzero(design.block == block) for block in np.unique(design.block)]
+    shared = [places for places in draws if len(np.unique(design.population[places])) > 1]
+    used = np.sort(np.concatenate([np.zeros(0, np.int64), *shared]))
+    own = [(np.searchsorted(used, places), squared[np.ix_(places, places)]) for places in shared]
+    return Location(design.only(used), own)
 
 
 def row(design: Design, squared: Square, seed: int) -> dict[str, Any]:
@@ -130,44 +138,33 @@ def row(design: Design, squared: Square, seed: int) -> dict[str, Any]:
         A row of `tests` but for `a`, `b` and `adjusted_p`.
     """
     prepared = location(design, squared)
-    used = np.concatenate([np.zeros(0, np.int64), *(places for places, _ in prepared.draws)])
-    found = {
-        "test": "permanova",
-        "effect": EFFECT,
-        "units": len(np.unique(design.unit[used])),
-        "blocks": len(prepared.draws),
-        "n": len(used),
-        "method": f"PERMANOVA on √Hamming, pseudo-F; {permutations.SCHEME}",
-    }
-    why = _undefined(prepared)
+    chosen = prepared.design
+    why = _undefined(design, prepared)
     if why:
-        nothing = units.estimate(np.nan, np.zeros(0), method=_METHOD, why=why)
-        return found | permutations.NONE | {"statistic": None, "estimate": nothing, "why": why}
-    outcome = permutations.of(design, seed).test(prepared.share, prepared.explained)
-    why = outcome.why or ("" if prepared.ratio < np.inf else "the members of a population are equal: no F")
-    return found | {
-        "statistic": estimates.number(prepared.ratio),
-        "estimate": units.estimate(
-            prepared.share, prepared.without(units.without_each(design)), method=_METHOD
-        ),
-        "chance": outcome.chance,
-        **outcome.fields(),
-        **({"why": why} if why else {}),
-    }
+        tested: dict[str, Any] = permutations.NONE
+        found = units.estimate(np.nan, np.zeros(0), method=_METHOD, why=why)
+    else:
+        outcome = permutations.of(chosen, seed, additive=True).test(prepared.share, prepared.explained)
+        tested = outcome.fields() | {"statistic": prepared.ratio, "chance": outcome.chance}
+        found = units.estimate(prepared.share, prepared.without(units.without_each(chosen)), method=_METHOD)
+        equal = "" if prepared.ratio < np.inf else "the members of a population are equal: no F"
+        why = outcome.why or equal
+    return verdicts.row(
+        "permanova",
+        effect=EFFECT,
+        estimate=found,
+        method=f"PERMANOVA on √Hamming, pseudo-F; {permutations.SCHEME}",
+        units=len(np.unique(chosen.unit)),
+        n=len(chosen),
+        blocks=len(prepared.draws),
+        why=why,
+        **tested,
+    )
 
 
-def _draws(
-    design: Design, squared: Square
-) -> Iterator[tuple[Int64[np.ndarray, " own"], Float64[np.ndarray, "own own"]]]:
-    for block in np.unique(design.block):
-        places = np.flatnonzero(design.block == block)
-        if len(np.unique(design.population[places])) > 1:
-            yield places, squared[np.ix_(places, places)]
-
-
-def _undefined(prepared: Location) -> str:
+def _undefined(design: Design, prepared: Location) -> str:
     """Why there is no statistic; empty where there is one."""
-    if prepared.labels.max(initial=0) == 0:
+    if len(design.names) < 2:
         return "there is one population"
     if prepared.between_degrees == 0:
         return "no draw of base weights has members of two populations"

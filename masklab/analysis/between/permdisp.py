@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from masklab.analysis import estimates
+from masklab.analysis import verdicts
 from masklab.analysis.between import permutations, units
 from masklab.analysis.design import Design
 
@@ -100,20 +100,22 @@ def row(design: Design, squared: Square, seed: int) -> dict[str, Any]:
     """
     two = len(design.names) == 2
     used = comparable(design)
-    found = {
-        "test": "permdisp",
-        "effect": DIFFERENCE if two else SHARE,
-        "units": len(np.unique(design.unit[used])),
-        "blocks": len(np.unique(design.block[used])),
-        "n": len(used),
-        "method": f"PERMDISP; centroids per population and draw of base weights; {permutations.SCHEME}",
-    }
-    if not len(used):
+    chosen = design.only(used)
+    if len(used):
+        tested = _tested(chosen, squared[np.ix_(used, used)], seed, difference=two)
+    else:
         why = _UNDEFINED if len(design.names) > 1 else _ALONE
         nothing = units.estimate(np.nan, np.zeros(0), method=_METHOD, why=why)
-        return found | permutations.NONE | {"statistic": None, "estimate": nothing, "why": why}
-    chosen = design.only(used)
-    return found | _tested(chosen, squared[np.ix_(used, used)], seed, difference=two)
+        tested = permutations.NONE | {"estimate": nothing, "why": why}
+    return verdicts.row(
+        "permdisp",
+        effect=DIFFERENCE if two else SHARE,
+        method=f"PERMDISP; centroids per population and draw of base weights; {permutations.SCHEME}",
+        units=len(np.unique(chosen.unit)),
+        n=len(chosen),
+        blocks=chosen.draws,
+        **tested,
+    )
 
 
 def comparable(design: Design) -> Int64[np.ndarray, " used"]:
@@ -201,13 +203,13 @@ def _tested(design: Design, squared: Square, seed: int, *, difference: bool) -> 
     if not why and np.isnan(found.ratio):
         why = "distances to centroids do not vary within populations, so that there is no F"
     return {
-        "statistic": estimates.number(found.ratio),
+        "statistic": found.ratio,
         "estimate": units.estimate(
             float(value), without, method=_METHOD, why="all distances to centroids are equal"
         ),
         "chance": chance,
         **outcome.fields(),
-        **({"why": why} if why else {}),
+        "why": why,
     }
 
 

@@ -5,8 +5,7 @@ members of one unit only. Where a population's seeds are not known there are no 
 labels are exchanged within a draw of base weights.
 
 Source: Anderson, A new method for non-parametric multivariate analysis of variance (Austral Ecology 26,
-2001) for restricted permutations; Phipson and Smyth, Permutation p-values should never be zero (Statistical
-Applications in Genetics and Molecular Biology 9, 2010) for (1 + b)/(1 + B).
+2001) for restricted permutations.
 """
 
 import math
@@ -20,16 +19,14 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from masklab import seeds
+from masklab.analysis import verdicts
 from masklab.analysis.design import Design
 
-PERMUTATIONS = 9_999
+PERMUTATIONS = verdicts.PERMUTATIONS
 """Relabelings that are enumerated at most, and drawn where there are more."""
 
 _CELLS = 2**22
 """Labels that are held at once."""
-
-_RELATIVE_TIE = 1e-9
-"""Statistics closer than this are equal: sums in another order are rounded differently."""
 
 SCHEME = (
     "populations exchanged between members of equal seeds, or within a draw of base weights where seeds are "
@@ -79,16 +76,19 @@ class Outcome:
 class Relabelings:
     """Labels of members, and the strata within which they may be exchanged.
 
-    Relabelings that only rename populations change no statistic; they count as one.
+    Relabelings that only rename populations change no statistic; they count as one. A statistic that is
+    added up over parts does not change either where populations are renamed in one of the parts only.
 
     Attributes:
         labels: Number of the population of each member, each from 0 to the largest occurring.
         strata: Number of the stratum of each member, likewise.
+        parts: Number of the part of each member, likewise; a stratum lies in one part.
         seed: Seed of the drawn relabelings.
     """
 
     labels: Labels
     strata: Labels
+    parts: Labels
     seed: int
 
     @cached_property
@@ -101,16 +101,19 @@ class Relabelings:
 
     @cached_property
     def distinct(self) -> int:
-        """Number of relabelings that differ in more than the names of the populations.
+        """Number of relabelings that differ in more than the names of the populations in each part.
 
-        Two labels can be renamed into each other where each stratum has as many members of both.
+        Two labels can be renamed into each other where each stratum of the part has as many members of both.
         """
         total = math.prod(
             math.factorial(int(row.sum())) // math.prod(math.factorial(int(count)) for count in row)
             for row in self.table
         )
-        alike = Counter(tuple(column) for column in self.table.T)
-        return total // math.prod(math.factorial(count) for count in alike.values())
+        for part in np.unique(self.parts):
+            table = self.table[np.unique(self.strata[self.parts == part])]
+            alike = Counter(tuple(column) for column in table.T if column.any())
+            total //= math.prod(math.factorial(count) for count in alike.values())
+        return total
 
     @property
     def exact(self) -> bool:
@@ -125,10 +128,10 @@ class Relabelings:
     @property
     def smallest_p(self) -> float:
         """The smallest p that any data could give."""
-        return 1 / self.distinct if self.exact else 1 / (1 + PERMUTATIONS)
+        return verdicts.smallest_p(self.permutations, exact=self.exact)
 
     def chunks(self) -> Iterator[Batch]:
-        """All distinct relabelings, the observed one up to names among them; or random ones.
+        """All distinct relabelings, the observed one first; or random ones.
 
         Yields:
             Labels of all members, a bounded number of relabelings at a time.
@@ -142,23 +145,15 @@ class Relabelings:
                 _drawn(self, random, rows) if found is None else found[start : start + rows].astype(np.int64)
             )
 
-    def test(self, observed: float, statistic: Statistic, *, refitted: bool = False) -> Outcome:
+    def test(self, observed: float, statistic: Statistic) -> Outcome:
         """Compare an observed statistic with its values under relabeling; large values are evidence.
 
         Args:
             observed: The statistic of the data.
             statistic: Its values for given labels.
-            refitted: The statistic is taken of residuals, so that its value for the observed labels is not
-                the observed one, which then stands in its place.
         """
         values = np.concatenate([statistic(batch) for batch in self.chunks()])
-        least = observed - _RELATIVE_TIE * max(abs(observed), float(np.abs(values).max()))
-        reached = int((values >= least).sum())
-        if self.exact:
-            reached = reached + int(values[0] < least) if refitted else reached
-            p = reached / len(values)
-        else:
-            p = (1 + reached) / (1 + len(values))
+        p = verdicts.p_value(observed, values, exact=self.exact)
         why = ""
         if self.distinct == 1:
             why = "no other labels are possible: no two populations share seeds or a draw of base weights"
@@ -167,29 +162,34 @@ class Relabelings:
         )
 
 
-def of(design: Design, seed: int) -> Relabelings:
+def of(design: Design, seed: int, *, additive: bool = False) -> Relabelings:
     """The relabelings of a design: within units where the seeds of all populations are known, else blocks.
 
     Args:
         design: Who is compared.
         seed: Seed of the drawn relabelings.
+        additive: Whether the statistic is a sum over draws of base weights of what does not depend on the
+            names of the populations.
     """
-    return make(design.population, design.block if design.unpaired else _units(design), seed)
+    strata = design.block if design.unpaired else _units(design)
+    return make(design.population, strata, seed, parts=design.block if additive else None)
 
 
-def make(labels: Labels, strata: Labels, seed: int) -> Relabelings:
+def make(labels: Labels, strata: Labels, seed: int, *, parts: Labels | None = None) -> Relabelings:
     """Relabelings of any labels within any strata.
 
     Args:
         labels: Label of each member.
         strata: Stratum of each member.
         seed: Seed of the drawn relabelings.
+        parts: Part of each member, see `Relabelings`; by default there is one.
 
     Examples:
         >>> make(np.array([0, 1] * 5), np.repeat(np.arange(5), 2), 0).smallest_p
         0.0625
     """
-    return Relabelings(_numbered(labels), _numbered(strata), seed)
+    parts = np.zeros_like(strata) if parts is None else parts
+    return Relabelings(_numbered(labels), _numbered(strata), _numbered(parts), seed)
 
 
 def _units(design: Design) -> Labels:
@@ -209,7 +209,19 @@ def _drawn(possible: Relabelings, random: np.random.RandomState, rows: int) -> B
 
 
 def _enumerated(possible: Relabelings) -> np.ndarray:
-    """Every distinct relabeling once, as int16 `[distinct, members]`, the observed one first.
+    """Every distinct relabeling once, as int16 `[distinct, members]`, the observed one first."""
+    found = possible.labels.astype(np.int16)[None]
+    for part in np.unique(possible.parts):
+        own = np.flatnonzero(possible.parts == part)
+        names, labels = np.unique(possible.labels[own], return_inverse=True)
+        moved = _of_part(make(labels, possible.strata[own], possible.seed))
+        found = np.repeat(found, len(moved), axis=0)
+        found[:, own] = np.tile(names[moved], (len(found) // len(moved), 1))
+    return found
+
+
+def _of_part(possible: Relabelings) -> np.ndarray:
+    """The same where there is one part.
 
     Labels that can be renamed into each other are first used in ascending order, so that each set of
     relabelings equal up to names is met once. Every partial relabeling can be completed, so there are never

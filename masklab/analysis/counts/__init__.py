@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from masklab.analysis import estimates, overlap
+from masklab.analysis import estimates, overlap, verdicts
 from masklab.analysis.counts import consensus, samples, spread, stability, tallies
 
 Row = dict[str, Any]
@@ -45,7 +45,8 @@ def rows(counted: tallies.Tallies) -> dict[str, list[Row]]:
     if counted.layers:
         names = counted.design.names
         measured = stability.stability(counted, counted.within)
-        found["tests"] = [*_against_chance(names, measured), *_between(names, measured)]
+        draws = _draws(counted.within, len(names))
+        found["tests"] = [*_against_chance(names, measured, draws), *_between(names, measured, draws)]
     return found
 
 
@@ -78,33 +79,38 @@ def _rows(
     return found
 
 
-def _against_chance(names: list[str], measured: list[samples.Sample]) -> list[Row]:
+def _against_chance(names: list[str], measured: list[samples.Sample], draws: list[set[int]]) -> list[Row]:
     """Whether the masks of each population agree more or less than independent ones: two-sided z test."""
     from scipy import special
 
-    p = [float(2 * special.ndtr(-abs(sample.z[0]))) for sample in measured]
     found = []
-    for name, sample, own, corrected in zip(names, measured, p, stability.adjusted(p), strict=True):
-        row = _test("stability-against-chance", name, None, sample.z[0], own, corrected)
-        row |= {
-            "estimate": sample.estimate(0, STABILITY),
-            "effect": "stability",
-            "chance": estimates.number(sample.chance[0]),
-            "n": len(sample.units),
-            "method": "z; exact mean and variance for independent masks with the same kept counts per layer, "
+    for name, sample, own in zip(names, measured, draws, strict=True):
+        p = float(2 * special.ndtr(-abs(sample.z[0])))
+        row = verdicts.row(
+            "stability-against-chance",
+            a=name,
+            statistic=sample.z[0],
+            estimate=sample.estimate(0, STABILITY),
+            effect="stability",
+            chance=sample.chance[0],
+            p=p,
+            units=len(sample.units),
+            n=len(sample.units),
+            blocks=len(own),
+            pairs=sample.pairs,
+            method="z; exact mean and variance for independent masks with the same kept counts per layer, "
             "normal approximation over weights; adjusted over populations (Benjamini and Hochberg)",
-        }
-        found.append(row if np.isfinite(own) else {**row, "why": sample.reason(0) or "nothing can vary"})
-    return found
+            why="" if np.isfinite(p) else sample.reason(0) or "nothing can vary",
+        )
+        found.append(row)
+    return verdicts.adjusted(found)
 
 
-def _between(names: list[str], measured: list[samples.Sample]) -> list[Row]:
+def _between(names: list[str], measured: list[samples.Sample], draws: list[set[int]]) -> list[Row]:
     """Differences of stability between every two populations."""
-    chosen = list(itertools.combinations(range(len(names)), 2))
-    compared = [stability.difference(measured[a], measured[b]) for a, b in chosen]
-    adjusted = stability.adjusted([float(found.p[0]) for found in compared])
     found = []
-    for (a, b), test, corrected in zip(chosen, compared, adjusted, strict=True):
+    for a, b in itertools.combinations(range(len(names)), 2):
+        test = stability.difference(measured[a], measured[b])
         value, half = float(test.value[0]), float(test.half[0])
         how = (
             "members paired by seed: jackknife of the difference, each seed left out of both"
@@ -112,32 +118,29 @@ def _between(names: list[str], measured: list[samples.Sample]) -> list[Row]:
             else "independent members: Welch's test on the jackknife variances"
         )
         method = f"{how}; conservative near chance; for these weight draws"
-        row = _test("stability", names[a], names[b], test.statistic[0], test.p[0], corrected)
-        row |= {
-            "estimate": estimates.estimate(
-                value, value - half, value + half, method=method, n=test.units, why=test.why[0]
-            ),
-            "effect": "difference of stability, a − b",
-            "chance": 0.0,
-            "n": test.units,
-            "method": f"{method}; adjusted over pairs of populations (Benjamini and Hochberg)",
-        }
-        found.append({**row, "why": test.why[0]} if test.why[0] else row)
-    return found
+        ends = value - half, value + half
+        row = verdicts.row(
+            "stability",
+            a=names[a],
+            b=names[b],
+            statistic=test.statistic[0],
+            estimate=estimates.estimate(value, *ends, method=method, n=test.units, why=test.why[0]),
+            effect="difference of stability, a − b",
+            chance=0.0,
+            p=test.p[0],
+            units=test.units,
+            n=len(measured[a].units) + len(measured[b].units),
+            blocks=len(draws[a] | draws[b]),
+            pairs=measured[a].pairs + measured[b].pairs,
+            method=f"{method}; adjusted over pairs of populations (Benjamini and Hochberg)",
+            why=test.why[0],
+        )
+        found.append(row)
+    return verdicts.adjusted(found)
 
 
-def _test(name: str, a: str, b: str | None, statistic: float, p: float, adjusted: float) -> Row:
-    return {
-        "test": name,
-        "a": a,
-        "b": b,
-        "layer": overlap.WHOLE,
-        "block": "within",
-        "statistic": estimates.number(statistic),
-        "p": estimates.number(p),
-        "adjusted_p": estimates.number(adjusted),
-        "smallest_p": None,
-        "permutations": None,
-        "exact": False,
-        "units": "masks",
-    }
+def _draws(groups: tallies.Groups, populations: int) -> list[set[int]]:
+    """Draws of base weights on which each population has a pair of masks."""
+    division = groups.division
+    paired = division.sizes > 1
+    return [set(division.place[paired & (division.population == at)].tolist()) for at in range(populations)]

@@ -29,6 +29,9 @@ METHOD = (
     "degrees of freedom, cut at 0 and 1; conservative; for these weight draws"
 )
 
+MOST_LEVELS = 256
+"""Members of a group beyond which there is no histogram at all, only core and never kept."""
+
 _Kept = Int64[np.ndarray, "layers members"]
 
 
@@ -53,6 +56,21 @@ def expected_histogram(
     return found
 
 
+def expected_ends(sizes: Int64[np.ndarray, " layers"], kept: _Kept) -> Float64[np.ndarray, "layers 2"]:
+    """Both ends of `expected_histogram`, in time linear in the masks: kept by none, and by all.
+
+    Args:
+        sizes: Weights per layer.
+        kept: Weights that each mask keeps.
+
+    Examples:
+        >>> expected_ends(np.array([8]), np.array([[4, 2]])).tolist()
+        [[3.0, 1.0]]
+    """
+    density = kept / sizes[:, None]
+    return sizes[:, None] * np.stack([(1 - density).prod(axis=1), density.prod(axis=1)], axis=1)
+
+
 def common_variance(sizes: Int64[np.ndarray, " layers"], chosen: _Kept) -> Float64[np.ndarray, " layers"]:
     """Variance of the number of weights in all of several independent random subsets of fixed sizes.
 
@@ -74,6 +92,7 @@ class _Part:
     """Groups of one population with equally many members; sums over them, per layer."""
 
     members: int
+    levels: list[int]
     groups: Int64[np.ndarray, " groups"]
     found: Int64[np.ndarray, "layers levels"]
     expected: Float64[np.ndarray, "layers levels"]
@@ -85,7 +104,8 @@ def rows(counted: tallies.Tallies, groups: tallies.Groups, block: str) -> list[R
     """Histogram per population; draws of equally many members are averaged, `of` says how many.
 
     `kept_by` 0 and `of` (never kept, core) have `chance_sd` and an estimate with its interval. Groups of one
-    member are left out. Layers have the whole histogram up to 64 layers and 64 members.
+    member are left out. Layers have the whole histogram up to 64 layers and 64 members, the whole mask up to
+    256 members.
 
     Args:
         counted: The members.
@@ -109,14 +129,16 @@ def rows(counted: tallies.Tallies, groups: tallies.Groups, block: str) -> list[R
 
 def _part(counted: tallies.Tallies, groups: tallies.Groups, chosen: np.ndarray, n: int) -> _Part:
     sizes, histograms = counted.sizes, [groups.histograms[at] for at in chosen]
-    shape = (len(sizes), n + 1)
-    expected, variance = np.zeros(shape), np.zeros((len(sizes), 2))
+    levels, chance = list(range(n + 1)), expected_histogram
+    if n > MOST_LEVELS:
+        levels, chance = [0, n], expected_ends
+    expected, variance = np.zeros((len(sizes), len(levels))), np.zeros((len(sizes), 2))
     without = []
     total = np.sum(histograms, axis=0)
     for group, histogram in zip(chosen, histograms, strict=True):
         members = np.flatnonzero(groups.division.of == group)
         kept = counted.kept[:, members]
-        expected += expected_histogram(sizes, kept)
+        expected += chance(sizes, kept)
         variance[:, 0] += common_variance(sizes, sizes[:, None] - kept)
         variance[:, 1] += common_variance(sizes, kept)
         ends = total[:, [0, n]] - histogram[:, [0, n]]
@@ -124,15 +146,17 @@ def _part(counted: tallies.Tallies, groups: tallies.Groups, chosen: np.ndarray, 
             [histogram[:, :1] + groups.alone[:, members], histogram[:, n:] + groups.missing[:, members]], 1
         )
         without.append(ends[:, :, None] + own)
-    return _Part(n, chosen, total, expected, variance, np.concatenate(without, axis=2))
+    return _Part(n, levels, chosen, total[:, levels], expected, variance, np.concatenate(without, axis=2))
 
 
 def _levels(part: _Part, sizes: Int64[np.ndarray, " layers"], layers: slice, full: bool) -> Iterator[Row]:
     n, weights = part.members, int(sizes[layers].sum()) * len(part.groups)
     found, expected = part.found[layers].sum(axis=0), part.expected[layers].sum(axis=0)
-    for level in range(n + 1) if full else (0, n):
-        share = int(found[level]) / weights
-        row: Row = {"kept_by": level, "share": share, "chance": float(expected[level]) / weights}
+    for at, level in enumerate(part.levels):
+        if not full and level not in (0, n):
+            continue
+        share = int(found[at]) / weights
+        row: Row = {"kept_by": level, "share": share, "chance": float(expected[at]) / weights}
         row |= {"chance_sd": None, "estimate": None}
         if level in (0, n):
             end = level // n
@@ -149,6 +173,5 @@ def _estimate(share: float, without: Float64[np.ndarray, " units"], n: int) -> R
     if (without == share).all():
         why = "no mask changes this share when it is left out: nothing can be said of its error"
         return estimates.estimate(share, math.nan, math.nan, method=METHOD, n=units, why=why)
-    spread = float(((without - without.mean()) ** 2).sum()) * (units - 1) / units
-    half = estimates.t_quantile(units - 1) * math.sqrt(spread)
+    half = float(jackknife.half_width(without))
     return estimates.estimate(share, max(share - half, 0.0), min(share + half, 1.0), method=METHOD, n=units)

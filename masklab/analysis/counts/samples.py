@@ -73,7 +73,7 @@ class Sample:
         n, value, why = len(self.units), float(self.value[stratum]), self.reason(stratum)
         half = math.nan
         if not why:
-            half = estimates.t_quantile(n - 1) * math.sqrt(float((self.influence[stratum] ** 2).sum()))
+            half = float(jackknife.half_width(self.without[stratum]))
         return estimates.estimate(value, value - half, value + half, method=method, n=n, why=why)
 
 

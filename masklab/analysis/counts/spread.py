@@ -18,6 +18,8 @@ from masklab.analysis.counts import samples, tallies
 
 Row = dict[str, Any]
 
+NOT_SHARED = "no draw of base weights has members of two of these populations"
+
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
@@ -102,7 +104,7 @@ class Sums:
     Attributes:
         total: Of all members about their centroid, draw by draw where draws are told apart.
         within: Of the members of each population about its own.
-        members: Number of members.
+        members: Number of members of the sets that count.
     """
 
     total: float
@@ -125,6 +127,8 @@ def sums_of_squares(
 ) -> Sums:
     """PERMANOVA's sums of squares for some of the populations, Hamming distances as fractions of the weights.
 
+    As there, a draw of base weights with members of only one of them is left out.
+
     Args:
         counted: The members.
         groups: `counted.whole`, or `counted.within` for sums within draws of base weights.
@@ -139,7 +143,7 @@ def sums_of_squares(
     members = 0
     for at in range(division.sets):
         chosen = np.flatnonzero((division.place == at) & np.isin(division.population, populations))
-        if not len(chosen):
+        if len(chosen) < 2:  # one population alone has no place relative to others
             continue
         n, k, own = division.sizes[chosen], kept[chosen], division.population[chosen]
         table = products[at][np.ix_(own, own)]
@@ -176,5 +180,6 @@ def sum_rows(counted: tallies.Tallies, groups: tallies.Groups, block: str) -> li
             "r2": r2,
             "n": sums.members,
         }
-        found.append(row if r2 is not None else {**row, "why": "all these masks are equal"})
+        why = "all these masks are equal" if sums.members else NOT_SHARED
+        found.append(row if r2 is not None else {**row, "why": why})
     return found

@@ -8,11 +8,10 @@ Source: Nogueira, Sechidis and Brown, On the stability of feature selection algo
 asymptotic interval covers 74 % instead of 95 % at five masks, so intervals are leave-one-mask-out jackknives.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Int64
 
 from masklab.analysis import chance
 from masklab.analysis.counts import samples, spread, tallies
@@ -109,14 +108,3 @@ def _welch(first: samples.Sample, second: samples.Sample, least: float) -> sampl
     v = [(side.influence**2).sum(axis=1) for side in (first, second)]
     below = sum(part**2 / max(len(side.units) - 1, 1) for part, side in zip(v, (first, second), strict=True))
     return np.divide((v[0] + v[1]) ** 2, below, out=np.full_like(v[0], least), where=below > 0)
-
-
-def adjusted(p: Sequence[float]) -> Float64[np.ndarray, " tests"]:
-    """Adjust p values for their number (Benjamini and Hochberg); NaN stays and does not count."""
-    from scipy import stats
-
-    values = np.array(p, dtype=float)
-    some = ~np.isnan(values)
-    if some.any():
-        values[some] = stats.false_discovery_control(values[some])
-    return values

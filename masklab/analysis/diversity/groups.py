@@ -11,18 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Int64
 
 from masklab.analysis import design as designs
 from masklab.analysis import estimates
+from masklab.analysis.nulls import summary
 
 Row = dict[str, Any]
 Places = Int64[np.ndarray, "_"]
 
 WITHIN, ALL = "within", "all"
-
-QUANTILES_FROM = 40
-"""Values from which the range of a null is between quantiles instead of extremes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,27 +72,6 @@ def submatrix(values: np.ndarray, places: Places) -> np.ndarray:
     return values[..., places[:, None], places]
 
 
-def null(values: Sequence[float] | Float64[np.ndarray, " twins"]) -> Row | None:
-    """Mean and range of a statistic over matched random masks; None without any, or where undefined.
-
-    Examples:
-        >>> null([1.0, 2.0, 6.0])
-        {'mean': 3.0, 'low': 1.0, 'high': 6.0, 'n': 3, 'range': 'smallest to largest'}
-    """
-    found = np.asarray(values, dtype=float)
-    if not len(found) or not np.isfinite(found).all():
-        return None
-    wide = len(found) >= QUANTILES_FROM
-    low, high = np.quantile(found, [0.025, 0.975] if wide else [0, 1])
-    return {
-        "mean": float(found.mean()),
-        "low": float(low),
-        "high": float(high),
-        "n": len(found),
-        "range": "2.5 % to 97.5 % quantile" if wide else "smallest to largest",
-    }
-
-
 def row(group: Group, metric: str, estimate: Row, twins: Sequence[float]) -> Row:
     """One row of `diversity`.
 
@@ -109,15 +86,12 @@ def row(group: Group, metric: str, estimate: Row, twins: Sequence[float]) -> Row
         "block": group.block,
         "metric": metric,
         "estimate": estimate,
-        "null": null(twins),
+        "null": summary.of(twins),
         "members": group.members,
     }
     if found["null"] is None:
-        found["why"] = "undefined for the matched random masks too" if twins else NO_TWINS
+        found["why"] = summary.why(twins)
     return found
-
-
-NO_TWINS = "no matched random masks were given"
 
 
 def over_parts(

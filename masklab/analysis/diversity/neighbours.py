@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from masklab.analysis import jackknife
 from masklab.analysis.diversity import groups
 
 Counts = Int64[np.ndarray, "members members"]
@@ -66,7 +67,7 @@ def variance(hamming: Float64[np.ndarray, "own own"]) -> float:
     longer = np.zeros(n)
     np.add.at(longer, first, two[:, 1] - two[:, 0])
     without = (two[:, 0].sum() - two[:, 0] + longer) / (n - 1)
-    return float(((without - without.mean()) ** 2).sum() * (n - 1) / n)
+    return float(jackknife.variance(without))
 
 
 def _apart(hamming: Float64[np.ndarray, "own own"]) -> Float64[np.ndarray, "own own"]:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float64, Integer
 
+from masklab.analysis import jackknife
 from masklab.analysis.diversity import groups
 
 Kernel = Float64[np.ndarray, "own own"]
@@ -109,11 +110,12 @@ def variance(similarity: Kernel) -> float:
     """
     n = len(similarity)
     without = np.array([score(_without(similarity, at)) for at in range(n)])
-    return float(((without - without.mean()) ** 2).sum() * n * (n - 1) / (n - 2) ** 2)
+    return float(jackknife.variance(without, factor=n * (n - 1) / (n - 2) ** 2))
 
 
 def _without(similarity: Kernel, at: int) -> Float64[np.ndarray, "rest rest"]:
-    return np.delete(np.delete(similarity, at, axis=0), at, axis=1)
+    rest = np.flatnonzero(np.arange(len(similarity)) != at)
+    return groups.submatrix(similarity, rest)
 
 
 def rows(group: groups.Group, observed: Kernel, twins: Sequence[Kernel]) -> list[groups.Row]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from masklab.analysis.embeddings import pcoa, plane
 
-TWINS = ((300, 19), (1000, 4), (3000, 1))
+TWINS = ((500, 19), (3000, 1))
 """Members up to which so many sets of matched random masks are embedded too; above the last nothing is."""
 
 RUNS = "random starts"

@@ -12,7 +12,7 @@ from jaxtyping import Float64
 
 from masklab.analysis.embeddings import plane
 
-TWINS = ((500, 19), (1500, 4), (5000, 1))
+TWINS = ((1500, 19), (5000, 1))
 """Members up to which so many sets of matched random masks are embedded too; above the last nothing is."""
 
 RUNS = None

@@ -12,7 +12,7 @@ import numpy as np
 from masklab import seeds
 from masklab.analysis.embeddings import pcoa, plane
 
-TWINS = ((150, 9), (500, 4), (5000, 1))
+TWINS = ((500, 19), (5000, 1))
 """Members up to which so many sets of matched random masks are embedded too; above the last nothing is."""
 
 RUNS = "other seeds, equal starts"

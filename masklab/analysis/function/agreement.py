@@ -30,6 +30,8 @@ class Statistic:
         values: Its values, symmetric; the diagonal means nothing.
         chance: What independent members would show.
         limits: Further levels of reference, by name.
+        over: What their means are divided by: Σ values ÷ Σ over, instead of a mean of ratios, which a member
+            that makes next to no error would dominate.
         why: Why it is undefined, where it is.
     """
 
@@ -37,6 +39,7 @@ class Statistic:
     values: Square
     chance: Square
     limits: dict[str, Square] = field(default_factory=dict)
+    over: Square | None = None
     why: str = ""
 
 
@@ -104,14 +107,15 @@ def statistics(
 
 
 def _normalised(disagreement: Square, accuracy: Float64[np.ndarray, " members"], labels: int) -> Statistic:
-    """Disagreement ÷ error of the compared member, mean over both directions, with its limits.
+    """Disagreement ÷ error: of a set of pairs the mean disagreement ÷ the mean error, with its limits.
+
+    Fort and others divide by the error of the one member that is compared; over pairs in both directions the
+    ratio of means keeps that scale, and is defined where a member makes no error.
 
     Its chance level, an upper limit, is that of independent errors; the lower limit, `relabelled`, that of
     the better member with some predictions replaced by random other classes until it is as bad as the other.
     """
     error = 1 - accuracy
-    inverse = np.divide(1.0, error, out=np.full_like(error, np.nan), where=error > 0)
-    scale = np.add.outer(inverse, inverse) / 2
     a, r = np.minimum.outer(accuracy, accuracy), np.maximum.outer(accuracy, accuracy)
     independent = r * (1 - a) + a * (1 - r) + (1 - r) * (1 - a) * (labels - 2) / (labels - 1)
     above_guessing = r - (1 - r) / (labels - 1)
@@ -119,8 +123,9 @@ def _normalised(disagreement: Square, accuracy: Float64[np.ndarray, " members"],
     replaced[replaced > 1] = np.nan  # one of them is worse than guessing: no relabelling makes it so
     return Statistic(
         "normalised_disagreement",
-        disagreement * scale,
-        independent * scale,
-        {"relabelled": replaced * scale},
-        "in at least one pair a member makes no error",
+        disagreement,
+        independent,
+        {"relabelled": replaced},
+        np.add.outer(error, error) / 2,
+        "no member makes an error",
     )

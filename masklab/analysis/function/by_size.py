@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64, UInt16
 
 from masklab import seeds
-from masklab.analysis import estimates
+from masklab.analysis import estimates, jackknife
 from masklab.analysis.function import ensemble
 from masklab.analysis.function.predictions import Predictions
 
@@ -217,7 +217,7 @@ def _estimates(
         why = f"an interval needs at least {_LEAST_MEMBERS} members; there are {members}"
         without = np.full(members, np.nan)
     base = (each.sum() - each) / max(1, members - 1)
-    factor = 1.0 if smaller else (members - 1) / members
+    factor = 1.0 if smaller else None
     made = []
     for value, replicates, limits in (
         (mean, without, estimates.SHARE),
@@ -229,9 +229,8 @@ def _estimates(
     return made[0], made[1]
 
 
-def _half_width(without: Float64[np.ndarray, " members"], factor: float) -> float:
+def _half_width(without: Float64[np.ndarray, " members"], factor: float | None) -> float:
     if np.isnan(without).any():
         return math.nan
-    without = np.round(without, 12)  # what is equal but for rounding has no spread
-    spread = ((without - without.mean()) ** 2).sum()
-    return estimates.t_quantile(len(without) - 1) * math.sqrt(factor * spread)
+    # what is equal but for rounding has no spread
+    return float(jackknife.half_width(np.round(without, 12), factor=factor))

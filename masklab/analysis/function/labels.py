@@ -32,7 +32,7 @@ def of(archive: archives.Archive) -> tuple[Labels | None, str]:
 
     Returns:
         The classes, and an empty text; or None, and why they are not known: the data set was not recorded,
-        is not there, or has changed.
+        is not there, cannot be loaded, or has changed.
     """
     described = archive.study["data"]
     name, path, digest = described["name"], described.get("path"), described["digest"]
@@ -72,7 +72,7 @@ def _loaded(name: str, path: str | None, digest: str) -> Labels:
         raise DataError(done.stderr.decode())
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise MasklabError(
+        raise DataError(
             f"data set {name!r}: the process that loads it ended with status {done.returncode}"
             + (f" ({said[-1]})" if said else "")
         )
@@ -89,6 +89,8 @@ def serve() -> int:
         Exit status: 0, or 2 where there are no labels.
     """
     name, path, digest = sys.argv[1:]
+    output = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever a source prints is not taken for labels
     try:
         loaded = datasets.load(name, path or None)
         if datasets.content_digest(loaded) != digest:
@@ -96,7 +98,8 @@ def serve() -> int:
     except MasklabError as error:
         sys.stderr.buffer.write(str(error).encode())
         return _REFUSED
-    buffer = io.BytesIO()
+    buffer = io.BytesIO()  # a pipe has no position, which NumPy asks for
     np.save(buffer, loaded.test_labels.astype(np.int64))
-    sys.stdout.buffer.write(buffer.getvalue())
+    with os.fdopen(output, "wb") as stream:
+        stream.write(buffer.getvalue())
     return 0

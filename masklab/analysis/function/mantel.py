@@ -6,8 +6,8 @@ centred within these strata, and members change places within them only. A parti
 is inflated, has no place here.
 
 Source: Mantel, The detection of disease clustering and a generalized regression approach (Cancer Research
-27, 1967); Phipson & Smyth, Permutation p-values should never be zero (2010) for (1 + b) / (1 + B); Guillot &
-Rousset, Dismantling the Mantel tests (Methods in Ecology and Evolution 4, 2013) on partial ones.
+27, 1967); Guillot & Rousset, Dismantling the Mantel tests (Methods in Ecology and Evolution 4, 2013) on
+partial ones.
 """
 
 import math
@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from masklab import seeds
-from masklab.analysis import estimates
+from masklab.analysis import estimates, verdicts
 from masklab.analysis.design import Design
 from masklab.analysis.function import relabelings, strata
 
@@ -35,7 +35,6 @@ METHOD = (
 _WORK = 200_000_000
 _LEAST_PERMUTATIONS = 199
 _AT_ONCE = 2**22
-_TIE = 1e-9
 
 Row = dict[str, Any]
 
@@ -87,8 +86,7 @@ def test(chosen: Sequence[strata.Stratum], seed: int) -> Test:
     possible = relabelings.of(_patterns(kept, units))
     observed = float(sum(f * stratum.sums()[2] for f, stratum in zip(factors, kept, strict=True)))
     values = _permuted(kept, factors, units, possible, seed)
-    reached = int((np.abs(values) >= abs(observed) - _TIE).sum())
-    p = reached / len(values) if possible.exact else (1 + reached) / (1 + len(values))
+    p = verdicts.p_value(abs(observed), np.abs(values), exact=possible.exact)
     smallest = possible.smallest_p(len(values))
     return Test(observed, _without(kept, units), p, smallest, len(values), possible.exact)
 
@@ -109,8 +107,7 @@ def rows(
     found = strata.of(x, y, design, kind)
     tested = [[one for one in found if one.population == name] for name in design.names]
     made = [_row(name, own, test(own, seed), kind) for name, own in zip(design.names, tested, strict=True)]
-    for row, adjusted in zip(made, _adjusted([row["p"] for row in made]), strict=True):
-        row["adjusted_p"] = adjusted
+    made = verdicts.adjusted(made)
     if len(made) > 1:
         combined = _row(None, found, test(found, seed), kind)
         made.append({**combined, "adjusted_p": combined["p"]})
@@ -130,37 +127,24 @@ def _row(name: str | None, chosen: Sequence[strata.Stratum], found: Test, kind: 
         half = estimates.t_quantile(units - 1) * math.sqrt(spread)
     ends = np.clip([found.r - half, found.r + half], -1.0, 1.0)
     method = METHOD.format(over=over)
-    return {
-        "test": "mantel",
-        "a": name,
-        "b": None,
-        "statistic": estimates.number(found.r),
-        "estimate": estimates.estimate(found.r, *ends.tolist(), method=method, n=units, why=why),
-        "effect": f"{kind.capitalize()} correlation of Hamming distance and disagreement",
-        "chance": None if found.why else 0.0,
-        "p": estimates.number(found.p),
-        "adjusted_p": None,
-        "smallest_p": estimates.number(found.smallest_p),
-        "permutations": found.permutations,
-        "exact": found.exact,
-        "units": "seeds",
-        "n": units,
-        "pairs": sum(stratum.pairs for stratum in chosen),
-        "method": method,
-        **({"why": found.why} if found.why else {}),
-    }
-
-
-def _adjusted(p: Sequence[float | None]) -> list[float | None]:
-    """Benjamini and Hochberg's adjusted p (JRSS B 57, 1995); None stays None and does not count."""
-    places = sorted((at for at, value in enumerate(p) if value is not None), key=lambda at: p[at] or 0.0)
-    found: list[float | None] = [None] * len(p)
-    least = 1.0
-    for rank in range(len(places), 0, -1):
-        at = places[rank - 1]
-        least = min(least, (p[at] or 0.0) * len(places) / rank)
-        found[at] = least
-    return found
+    return verdicts.row(
+        "mantel",
+        a=name,
+        statistic=found.r,
+        estimate=estimates.estimate(found.r, *ends.tolist(), method=method, n=units, why=why),
+        effect=f"{kind.capitalize()} correlation of Hamming distance and disagreement",
+        chance=None if found.why else 0.0,
+        p=found.p,
+        smallest_p=found.smallest_p,
+        permutations=found.permutations,
+        exact=found.exact,
+        units=units,
+        n=sum(len(stratum.units) for stratum in chosen),
+        blocks=len({stratum.block for stratum in chosen}),
+        pairs=sum(stratum.pairs for stratum in chosen),
+        method=method,
+        why=found.why,
+    )
 
 
 def _factors(chosen: Sequence[strata.Stratum]) -> list[float]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float64
 
 from masklab import seeds
 from masklab.analysis import cells, chance, estimates, jackknife
@@ -117,10 +117,21 @@ def _statistics(
     yield agreement.Statistic("jensen_shannon", values, unrelated), len(images)
 
 
+def _level(
+    values: Float64[np.ndarray, "rows columns"],
+    cell: cells.Cell,
+    over: Float64[np.ndarray, "rows columns"] | None,
+) -> float:
+    """Mean of a level over the pairs of a cell, made as the mean of the values is."""
+    whole = float(cell.chosen.sum() if over is None else over[cell.chosen].sum())
+    return float(values[cell.chosen].sum()) / whole if whole > 0 else math.nan
+
+
 def _row(cell: cells.Cell, statistic: agreement.Statistic, images: int, design: Design) -> Row:
     where = (cell.rows[:, None], cell.columns)
     units = design.unit[cell.rows], design.unit[cell.columns]
-    means = jackknife.mean_over_pairs(statistic.values[where][None], cell.chosen, *units)
+    over = None if statistic.over is None else statistic.over[where]
+    means = jackknife.mean_over_pairs(statistic.values[where][None], cell.chosen, *units, over)
     value = float(means.value[0])
     row = {
         "a": cell.a,
@@ -137,13 +148,13 @@ def _row(cell: cells.Cell, statistic: agreement.Statistic, images: int, design: 
             why=statistic.why if np.isnan(value) else means.why,
             limits=LIMITS[statistic.metric],
         ),
-        "chance": estimates.number(statistic.chance[where][cell.chosen].mean()),
+        "chance": estimates.number(_level(statistic.chance[where], cell, over)),
         "pairs": means.pairs,
         "images": images,
     }
     if statistic.limits:
         row["limits"] = {
-            name: estimates.number(level[where][cell.chosen].mean())
+            name: estimates.number(_level(level[where], cell, over))
             for name, level in statistic.limits.items()
         }
     return row

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int64
 
-PERMUTATIONS = 9_999
+from masklab.analysis import verdicts
+
+PERMUTATIONS = verdicts.PERMUTATIONS
 """Relabelings that are enumerated at most, and drawn where there are more."""
 
 Places = Int64[np.ndarray, " _own"]
@@ -39,7 +41,7 @@ class Relabelings:
 
     def smallest_p(self, permutations: int) -> float:
         """The smallest p that any data could give, with so many permutations."""
-        return 1 / self.total if self.exact else 1 / (1 + permutations)
+        return verdicts.smallest_p(permutations, exact=self.exact)
 
     def all(self) -> Batch:
         """Every permutation once."""

@@ -131,6 +131,4 @@ def _half_width(
     totals = without.sum(axis=0)
     if (totals <= 0).any():
         return undefined, "leaving out one mask leaves no pair, or none that differs"
-    ratios = without / totals
-    spread = ((ratios - ratios.mean(axis=1, keepdims=True)) ** 2).sum(axis=1) * (units - 1) / units
-    return estimates.t_quantile(units - 1) * np.sqrt(spread), ""
+    return jackknife.half_width(without / totals), ""

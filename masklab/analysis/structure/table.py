@@ -10,6 +10,7 @@ from jaxtyping import Float64
 
 from masklab.analysis import estimates
 from masklab.analysis.design import Design
+from masklab.analysis.nulls import summary
 
 Row = dict[str, Any]
 
@@ -102,13 +103,7 @@ class Table:
             "chance": estimates.number(math.fsum(known) / len(known)) if len(known) else None,
         }
         if metric in self._simulated and len(known):
-            row["null"] = {
-                "mean": row["chance"],
-                "low": float(known.min()),
-                "high": float(known.max()),
-                "n": len(known),
-                "range": "smallest and largest",
-            }
+            row["null"] = summary.of(known)
         if 0 < len(defined) < len(values):
             row["why"] = f"without {len(values) - len(defined)} of {len(values)} members: {absent}"
         elif row["chance"] is None:

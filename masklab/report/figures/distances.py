@@ -203,8 +203,8 @@ def _message(analysis: load.Analysis) -> str:
     if not said:
         return "Hamming distances between all stored masks."
     return (
-        "Trained masks that share base weights overlap, corrected for chance (0 = chance, 1 = identical), by "
-        f"{', '.join(said)} (means over pairs)."
+        "Masks of pruners that share base weights overlap, corrected for chance (0 = chance, 1 = identical), "
+        f"by {', '.join(said)} (means over pairs)."
     )
 
 

@@ -94,7 +94,7 @@ def _message(analysis: load.Analysis, rows: Sequence[models.Path]) -> str:
     if len({name for _, name in drops}) == 1:
         return f"Mean barrier within {worst}: {numbers.percent(high)} points of error."
     return (
-        f"Mean barriers within a trained population run from {numbers.percent(low)} ({best}) to "
+        f"Mean barriers within the population of a pruner run from {numbers.percent(low)} ({best}) to "
         f"{numbers.percent(high)} points of error ({worst})."
     )
 

@@ -78,8 +78,9 @@ def test_sums_of_squares_are_those_of_centroids_within_draws(units, populations,
     between, total = by_points(design, where)
     assert prepared.total == pytest.approx(total)
     assert prepared.share == pytest.approx(between / total)
-    left = prepared.without(np.unique(design.unit)[:, None] != design.unit)
-    for unit, found in zip(np.unique(design.unit), left, strict=True):
+    units_of = prepared.design.unit
+    left = prepared.without(np.unique(units_of)[:, None] != units_of)
+    for unit, found in zip(np.unique(units_of), left, strict=True):
         between, total = by_points(design, where, design.unit != unit)
         assert found == pytest.approx(between / total) if total > 0 else np.isnan(found)
 
@@ -123,8 +124,42 @@ def test_a_draw_of_one_population_is_left_out():
     _, more = synthetic.points(wider, 1)
     more[:8, :8] = squared
     row, expected = permanova.row(wider, more, 0), permanova.row(design, squared, 0)
-    assert row["statistic"] == pytest.approx(expected["statistic"])
-    assert (row["n"], row["blocks"]) == (8, 1)
+    assert row == expected
+    assert (row["n"], row["blocks"], row["units"], row["estimate"]["n"]) == (8, 1, 4, 4)
+
+
+@pytest.mark.parametrize("draws", [1, 2])
+def test_an_imported_population_on_a_draw_of_its_own_leaves_the_pairs_of_the_others(draws):
+    design = synthetic.design_of(6, 2, draws)
+    ids = [*design.ids, *(f"c/{at:04d}" for at in range(5))]
+    blocks = {member: 9 if member[0] == "c" else int(member[2:]) % draws for member in ids}
+    wider = designs.make(ids, blocks, unpaired={"c"})
+    _, more = synthetic.points(wider, 1)
+    row, expected = permanova.row(wider, more, 0), permanova.row(design, more[:12, :12], 0)
+    assert row == expected
+    assert (row["permutations"], row["units"], row["estimate"]["n"]) == (2**6 // 2**draws, 6, 6)
+
+
+def test_missing_members_leave_as_many_units_in_the_row_as_in_its_interval():
+    design = synthetic.design_of(8, 3, 2)
+    gone = [design.ids.index(one) for one in ("a/0000", "a/0003", "b/0000", "c/0000", "b/0005")]
+    some = design.only(np.setdiff1d(np.arange(len(design)), gone))
+    row = permanova.row(some, synthetic.points(some)[1], 0)
+    assert row["units"] == row["estimate"]["n"] == 7
+    assert (row["n"], row["blocks"]) == (19, 2)
+
+
+@pytest.mark.parametrize("populations", [2, 3])
+@pytest.mark.parametrize("draws", [1, 3, 4])
+def test_separated_populations_have_the_smallest_p(draws, populations):
+    """Renaming the populations on one draw only changes no sum of squares, and so is no other labeling."""
+    design = synthetic.design_of(2 * draws if populations == 3 else 3 * draws, populations, draws)
+    where, _ = synthetic.points(design)
+    where[:, 0] += 100.0 * design.population
+    row = permanova.row(design, ((where[:, None] - where[None]) ** 2).sum(axis=-1), 0)
+    per_draw = 6 if populations == 3 else 4
+    assert row["exact"]
+    assert row["p"] == row["smallest_p"] == pytest.approx(1 / per_draw**draws)
 
 
 @pytest.mark.parametrize(

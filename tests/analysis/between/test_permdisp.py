@@ -160,6 +160,26 @@ def test_more_spread_gives_a_difference_with_its_sign():
     assert row["chance"] == 0.0
 
 
+@pytest.mark.parametrize("draws", [1, 3, 4])
+def test_populations_of_which_one_always_spreads_more_have_the_smallest_p(draws):
+    """Here the sign of the difference counts on each draw, so renaming on one draw is another labeling."""
+    design = synthetic.design_of(3 * draws, 2, draws)
+    where, _ = synthetic.points(design)
+    where[design.population == 1] *= 100
+    row = permdisp.row(design, ((where[:, None] - where[None]) ** 2).sum(axis=-1), 0)
+    assert row["exact"]
+    assert row["p"] == row["smallest_p"] == 2 / 2 ** (3 * draws)
+
+
+def test_an_imported_population_on_a_draw_of_its_own_leaves_the_pairs_of_the_others():
+    design = synthetic.design_of(5, 2)
+    ids = [*design.ids, *(f"c/{at:04d}" for at in range(5))]
+    wider = designs.make(ids, {member: int(member[0] == "c") for member in ids}, unpaired={"c"})
+    _, more = synthetic.points(wider, 1)
+    row, expected = permdisp.row(wider, more, 0), permdisp.row(design, more[:10, :10], 0)
+    assert (row["p"], row["permutations"], row["units"]) == (expected["p"], 16, 5)
+
+
 def test_small_cells_are_left_out():
     design = synthetic.design_of(4, 2)
     _, squared = synthetic.points(design)

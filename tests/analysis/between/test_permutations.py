@@ -24,11 +24,16 @@ def brute_force(labels, strata):
         for places, order in zip(own, orders, strict=True):
             result[places] = order
         found.add(tuple(result.tolist()))
-    columns = {
+    columns = columns_of(labels, strata)
+    return {named(result, columns) for result in found}
+
+
+def columns_of(labels, strata):
+    """Members of each label in each stratum."""
+    return {
         int(label): tuple(int(((labels == label) & (strata == one)).sum()) for one in np.unique(strata))
         for label in np.unique(labels)
     }
-    return {named(result, columns) for result in found}
 
 
 def named(labels, columns):
@@ -53,12 +58,7 @@ def test_enumerates_every_distinct_relabeling_once_and_the_observed_one_first(ca
     possible = permutations.make(labels, strata, 0)
     [found] = possible.chunks()
     expected = brute_force(possible.labels, strata)
-    columns = {
-        int(label): tuple(
-            int(((possible.labels == label) & (strata == one)).sum()) for one in np.unique(strata)
-        )
-        for label in np.unique(possible.labels)
-    }
+    columns = columns_of(possible.labels, strata)
     assert possible.exact
     assert possible.distinct == possible.permutations == len(found) == len(expected)
     assert {named(row, columns) for row in found} == expected
@@ -83,6 +83,31 @@ def test_counts_relabelings_that_can_change_a_statistic(labels, strata, distinct
     assert possible.distinct == distinct
     assert possible.smallest_p == 1 / distinct
     assert sum(len(chunk) for chunk in possible.chunks()) == distinct
+
+
+@given(small(), small())
+@settings(deadline=None, max_examples=40)
+def test_parts_are_enumerated_each_for_itself(first, second):
+    """Every pair of an arrangement of one part and one of the other, each up to its own names."""
+    sizes = [len(first[0]), len(second[0])]
+    labels = np.concatenate([first[0], second[0]])
+    strata = np.concatenate([first[1], 10 + second[1]])
+    parts = np.repeat([0, 1], sizes)
+    possible = permutations.make(labels, strata, 0, parts=parts)
+    found = np.concatenate(list(possible.chunks())) if possible.exact else None
+    own = [brute_force(*part) for part in (first, second)]
+    assert possible.distinct == len(own[0]) * len(own[1])
+    if found is None:
+        return
+    names = np.unique(labels)[found]
+    expected = set(itertools.product(*own))
+    seen = [
+        tuple(named(row[parts == at], columns_of(*part)) for at, part in enumerate((first, second)))
+        for row in names
+    ]
+    assert len(seen) == len(set(seen)) == len(expected)
+    assert set(seen) == expected
+    assert (found[0] == possible.labels).all()
 
 
 def test_labels_stay_in_their_strata_and_every_arrangement_is_drawn_as_often():

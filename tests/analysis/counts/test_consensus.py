@@ -4,6 +4,7 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from masklab.analysis.counts import consensus, tallies
@@ -111,3 +112,32 @@ def test_many_members_or_layers_have_no_histogram_per_layer():
     found = tallies.from_masks(deep, studies.members({"a": range(3)}))
     rows = consensus.rows(found, found.whole, "within")
     assert len(rows) == 4 + 65 * 2
+
+
+@given(st.integers(0, 2**31), st.integers(1, 300), st.booleans())
+@settings(deadline=None, max_examples=30)
+def test_both_ends_are_those_of_the_whole_histogram(seed, members, equal):
+    random = np.random.default_rng(seed)
+    sizes = random.integers(1, 1000, 3)
+    kept = random.integers(0, sizes[:, None] + 1, (3, 1 if equal else members))
+    kept = np.broadcast_to(kept, (3, members)).copy()
+    whole = consensus.expected_histogram(sizes, kept)
+    np.testing.assert_allclose(whole.sum(axis=1), sizes)
+    np.testing.assert_allclose(
+        consensus.expected_ends(sizes, kept), whole[:, [0, -1]], rtol=1e-9, atol=1e-300
+    )
+
+
+def test_very_many_members_have_both_ends_only(monkeypatch):
+    random = np.random.default_rng(0)
+    masks = {"one": random.random((9, 30)) < 0.8, "two": random.random((9, 20)) < 0.3}
+    found = tallies.from_masks(masks, studies.members({"a": range(9)}, draws=3))
+    every = [consensus.rows(found, groups, "x") for groups in (found.within, found.whole)]
+    monkeypatch.setattr(consensus, "MOST_LEVELS", 2)
+    for groups, rows in zip((found.within, found.whole), every, strict=True):
+        ends = [row for row in rows if row["kept_by"] in (0, row["of"])]
+        few = consensus.rows(found, groups, "x")
+        assert 0 < len(few) == len(ends) < len(rows)
+        for one, same in zip(few, ends, strict=True):
+            assert one.pop("chance") == pytest.approx(same.pop("chance"), rel=1e-12)
+            assert one == same

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from scipy import stats
 
-from masklab.analysis import counts
+from masklab.analysis import counts, verdicts
 from masklab.analysis.counts import tallies
 
 from . import studies
@@ -35,7 +35,19 @@ def test_every_study_gives_rows_for_json(study):
     names = members.names
     pairs = [(a, b) for at, a in enumerate(names) for b in names[at + 1 :]]
     assert [(row["a"], row["b"]) for row in found["tests"]] == [*((name, None) for name in names), *pairs]
-    assert all(row["p"] is not None or row["why"] for row in found["tests"])
+    fields = set(verdicts.row("", effect="", estimate={}, method="", units=0, n=0))
+    counted = {
+        name: [int(((members.population == at) & (members.block == block)).sum()) for block in range(3)]
+        for at, name in enumerate(names)
+    }
+    for row in found["tests"]:
+        assert row["p"] is not None or row["why"]
+        assert set(row) - {"why"} == fields
+        own = np.array([counted[name] for name in (row["a"], row["b"]) if name])
+        assert row["n"] == own[own > 1].sum()
+        assert row["blocks"] == (own > 1).any(axis=0).sum()
+        assert row["pairs"] == (own * (own - 1) // 2).sum()
+        assert row["units"] == row["estimate"]["n"]
 
 
 def test_tests_are_adjusted_within_their_family():

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from masklab.analysis import jackknife
+from masklab.analysis.between import permanova
 from masklab.analysis.counts import spread, tallies
 
 from . import studies
@@ -72,6 +73,9 @@ def test_sums_of_squares_are_exactly_those_of_all_distances(study):
                 by_draw: dict = {}
                 for (_, draw), own in used.items():
                     by_draw.setdefault(draw, []).extend(own)
+                shared = {draw for draw in by_draw if sum(key[1] == draw for key in used) > 1}
+                used = {key: own for key, own in used.items() if key[1] in shared}
+                by_draw = {draw: own for draw, own in by_draw.items() if draw in shared}
                 total = sum((about_centroid(table, own, size) for own in by_draw.values()), Fraction(0))
                 within = sum((about_centroid(table, own, size) for own in used.values()), Fraction(0))
                 sums = spread.sums_of_squares(found, groups, list(chosen), layer)
@@ -118,3 +122,30 @@ def test_rows_of_sums_name_all_populations_then_pairs():
     equal = tallies.from_masks({"fc": np.ones((2, 5), dtype=bool)}, studies.members({"a": [0], "b": [0]}))
     (all_rows, _) = spread.sum_rows(equal, equal.whole, "within")
     assert all_rows["r2"] is None and all_rows["why"] == "all these masks are equal"
+
+
+def test_shares_are_those_of_permanova_with_missing_members_and_several_draws():
+    """Of four draws, one has members of one population only, and one of two of the three."""
+    random = np.random.default_rng(1)
+    counts = {"a": [0, 1, 2, 3, 4, 5, 6, 7, 8], "b": [0, 1, 4, 5, 9], "c": [1, 2, 5, 6, 9, 10]}
+    planned = studies.members(counts, draws=4)
+    masks = {"fc": random.random((len(planned), 80)) < random.random(80)}
+    found = tallies.from_masks(masks, planned)
+    squared = differing(masks)[0] / 80
+    rows = spread.sum_rows(found, found.within, "within")
+    assert len(rows) == 4
+    for row in rows:
+        names = [row["a"], row["b"]] if row["a"] else planned.names
+        places = np.sort(np.concatenate([planned.members(name) for name in names]))
+        tested = permanova.row(planned.only(places), squared[np.ix_(places, places)], 0)
+        assert row["r2"] == pytest.approx(tested["estimate"]["value"], rel=1e-12) and row["n"] == tested["n"]
+
+
+def test_populations_that_share_no_draw_have_no_share():
+    random = np.random.default_rng(0)
+    found = tallies.from_masks(
+        {"fc": random.random((8, 50)) < 0.5}, studies.members({"a": [0, 2, 4, 6], "b": [1, 3, 5, 7]}, draws=2)
+    )
+    for row in spread.sum_rows(found, found.within, "within"):
+        assert row["r2"] is None and row["n"] == 0
+        assert row["why"] == "no draw of base weights has members of two of these populations"

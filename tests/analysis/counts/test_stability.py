@@ -229,14 +229,3 @@ def test_members_that_lack_a_partner_take_part_with_fewer_degrees():
 def test_no_test_without_something_to_compare(first, second, why):
     *_, found = two(first > 0, second > 0)
     assert why in found.why[0] and np.isnan(found.p[0]) and np.isnan(found.statistic[0])
-
-
-def test_adjusted_p_values_leave_out_what_is_undefined():
-    p = [0.01, math.nan, 0.04, 0.03]
-    found = stability.adjusted(p)
-    np.testing.assert_allclose(found[[0, 2, 3]], stats.false_discovery_control([0.01, 0.04, 0.03]))
-    assert (
-        np.isnan(found[1])
-        and np.isnan(stability.adjusted([math.nan])).all()
-        and not len(stability.adjusted([]))
-    )

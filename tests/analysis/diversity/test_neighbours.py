@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from scipy.spatial import distance
 
 from masklab.analysis.diversity import groups, neighbours
+from masklab.analysis.nulls import summary
 
 from .measured import distances_of
 
@@ -61,5 +62,5 @@ def test_a_single_mask_has_no_neighbour():
     mean, smallest, distinct, copies = neighbours.rows(group, 4, np.zeros((1, 1), dtype=np.int64), [])
     for row in (mean, smallest):
         assert row["estimate"]["value"] is None and "there is 1" in row["estimate"]["why"]
-        assert row["null"] is None and row["why"] == groups.NO_TWINS
+        assert row["null"] is None and row["why"] == summary.NO_TWINS
     assert distinct["estimate"]["value"] == 1 and copies["estimate"]["value"] == 0

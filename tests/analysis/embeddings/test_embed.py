@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+import threadpoolctl
 
 from masklab.analysis import embeddings
 from masklab.analysis.embeddings import pcoa
@@ -15,9 +16,9 @@ QUICK = [method for method in embeddings.METHODS if method != "umap"]
 
 
 @pytest.mark.parametrize("method", QUICK)
-def test_a_row_stands_beside_its_twin(method):
+def test_a_row_stands_beside_its_twin(method, monkeypatch):
     ids, hamming = measured(two_groups())
-    twins = [noise(12, seed) for seed in range(4)]
+    twins = [noise(12, seed) for seed in range(19)]
     row = embeddings.embed(method, ids, hamming, twins, 0)
     assert row is not None and row == embeddings.embed(method, ids, hamming, twins, 0)
     json.dumps(row, allow_nan=False)
@@ -25,6 +26,7 @@ def test_a_row_stands_beside_its_twin(method):
     alone = embeddings.embed(method, ids, twins[0], [], 0)
     assert alone is not None
     assert (row["twin"]["points"], row["twin"]["quality"]) == (alone["points"], alone["quality"])
+    monkeypatch.setattr(embeddings, "MOST_TO_REPEAT", 0)  # further runs change no trustworthiness
     trusts = []
     for twin in twins:
         own = embeddings.embed(method, ids, twin, [], 0)
@@ -35,17 +37,17 @@ def test_a_row_stands_beside_its_twin(method):
         pytest.approx(np.mean(trusts)),
         min(trusts),
         max(trusts),
-        4,
+        19,
     )
     assert row["quality"]["trustworthiness"] > max(trusts) and row["distinguishable"]
-    assert row["p"] == row["smallest_p"] == 0.2
+    assert row["p"] == row["smallest_p"] == 0.05
     assert ("stability" in row["quality"].get("why", "")) == (row["quality"]["stability"] is None)
     assert (row["quality"]["stability"] is None) == (method == "pcoa")
 
 
 def test_an_embedding_like_noise_is_named():
     ids = [f"a/{at:04d}" for at in range(12)]
-    twins = [noise(12, seed) for seed in range(4)]
+    twins = [noise(12, seed) for seed in range(19)]
     equal = embeddings.embed("pcoa", ids, twins[0], twins, 0)
     assert equal is not None and equal["p"] > equal["smallest_p"] and equal["distinguishable"] is False
     found = embeddings.warnings([None, equal])
@@ -53,9 +55,28 @@ def test_an_embedding_like_noise_is_named():
     assert (
         f"{equal['quality']['trustworthiness']:.3f}; theirs {equal['null']['low']:.3f} to" in found[0]["text"]
     )
-    single = embeddings.embed("pcoa", ids, twins[0], twins[:1], 0)
-    assert single is not None and single["p"] == 1
-    assert f"theirs {single['null']['mean']:.3f})" in embeddings.warnings([single])[0]["text"]
+
+
+@pytest.mark.parametrize(("number", "said"), [(1, "1 set of"), (4, "4 sets of"), (18, "18 sets of")])
+def test_too_few_twins_tell_nothing(number, said):
+    """Of one twin, half of all noise would be more trustworthy."""
+    ids, hamming = measured(two_groups())
+    row = embeddings.embed("pcoa", ids, hamming, [noise(12, seed) for seed in range(number)], 0)
+    assert row is not None and row["distinguishable"] is None
+    assert row["p"] == row["smallest_p"] == 1 / (1 + number)
+    assert row["why"] == f"{said} random masks; it takes 19 to tell at 5 %"
+    (warning,) = embeddings.warnings([row])
+    assert (warning["code"], warning["where"]) == ("embedding-not-tested", "pcoa")
+    assert row["why"] in warning["text"]
+
+
+@pytest.mark.parametrize("method", QUICK)
+def test_points_do_not_depend_on_the_threads(method):
+    rows = []
+    for threads in (1, 2):
+        with threadpoolctl.threadpool_limits(threads):
+            rows.append(embeddings.embed(method, ["a"] * 300, noise(300, 0), [], 0))
+    assert rows[0] is not None and rows[0] == rows[1]
 
 
 def test_no_more_twins_are_used_than_allowed(monkeypatch):
@@ -79,7 +100,9 @@ def test_large_studies_are_not_repeated(monkeypatch):
 def test_without_twins_nothing_is_compared():
     ids, hamming = measured(two_groups())
     row = embeddings.embed("pcoa", ids, hamming, [], 0)
-    assert row is not None and "no matched random masks" in row["why"]
+    assert row is not None and "no twins: no matched random masks" in row["why"]
+    (warning,) = embeddings.warnings([row])
+    assert warning["code"] == "embedding-not-tested" and "no twins" in warning["text"]
     assert [row[key] for key in ("twin", "null", "p", "smallest_p", "distinguishable")] == [None] * 5
 
 

@@ -11,7 +11,7 @@ from .points import apart, noise, points, two_groups
 def test_umap_separates_groups_and_is_reproducible_in_another_process(tmp_path):
     archive = builder.build(tmp_path, {"a": [{"fc": mask} for mask in two_groups()]})
     found = distances.measure(archive)
-    twins = [noise(12, seed) for seed in range(3)]
+    twins = [noise(12, seed) for seed in range(19)]
     arguments = ("umap", found.ids, found.hamming(), twins, 3)
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         row, again, degenerate = pool.starmap(
@@ -22,7 +22,7 @@ def test_umap_separates_groups_and_is_reproducible_in_another_process(tmp_path):
     assert apart(points(row)) > 2
     assert row["explained"] is None and row["parameters"]["n_neighbors"] == 11
     assert row["parameters"]["init"] == "pcoa" and row["parameters"]["random_state"] == 3
-    assert 0 < row["quality"]["stability"] <= 1 and row["null"]["n"] == 3
-    assert row["distinguishable"] and row["smallest_p"] == 0.25
+    assert 0 < row["quality"]["stability"] <= 1 and row["null"]["n"] == 19
+    assert row["distinguishable"] and row["smallest_p"] == 0.05
     assert degenerate is not None and degenerate["parameters"]["init"] == "random"
     assert np.isfinite(points(degenerate)).all()

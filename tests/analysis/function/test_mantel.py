@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from masklab.analysis import design, estimates
+from masklab.analysis import design, estimates, verdicts
 from masklab.analysis.function import mantel, relabelings, strata
 
 
@@ -151,13 +151,15 @@ def test_rows_have_an_effect_an_interval_and_adjusted_p():
     assert a["estimate"]["low"] == pytest.approx(max(-1, single.r - half))
     assert a["estimate"]["high"] == pytest.approx(min(1, single.r + half))
     assert (a["statistic"], a["chance"], a["n"], a["pairs"]) == (pytest.approx(single.r), 0, 7, 21)
+    assert (a["units"], a["blocks"], a["layer"], a["block"]) == (7, 1, "whole", "within")
     expected = stats.false_discovery_control([a["p"], b["p"]])
     assert [a["adjusted_p"], b["adjusted_p"]] == pytest.approx(list(expected))
     assert (few["statistic"], few["p"], few["adjusted_p"], few["smallest_p"]) == (None,) * 4
     assert "3 members of one draw" in few["why"] and few["why"] == few["estimate"]["why"]
-    assert combined["p"] == combined["adjusted_p"] and combined["n"] == 7
+    assert combined["p"] == combined["adjusted_p"] and (combined["units"], combined["n"]) == (7, 14)
     assert combined["statistic"] == pytest.approx((a["statistic"] + b["statistic"]) / 2)
-    assert len({tuple(sorted(row)) for row in (a, b, combined)}) == 1
+    fields = verdicts.row("", effect="", estimate={}, method="", units=0, n=0)
+    assert all(set(row) - {"why"} == set(fields) for row in found)
 
 
 def test_small_strata_have_no_interval_but_a_p():

@@ -9,7 +9,7 @@ import pytest
 from masklab.analysis import cells, design, distances, estimates, function, jackknife
 from masklab.analysis.function import agreement, divergence, labels, pairs, predictions
 from masklab.archive import Archive, directory, files, study_file
-from masklab.errors import ArchiveError, MasklabError
+from masklab.errors import ArchiveError
 
 from . import studies
 
@@ -212,14 +212,25 @@ def test_labels_are_in_the_order_of_predictions(tiny, train, tmp_path):
         assert (member.prediction() == found).mean() == member.facts["accuracy"]["test"]
 
 
-def test_a_killed_loader_is_an_error(tmp_path, truth, monkeypatch):
+def test_a_killed_loader_costs_the_labels_alone(tmp_path, truth, monkeypatch):
     monkeypatch.setattr(
         labels, "_PROGRAM", "import os, sys; print('no memory', file=sys.stderr); os._exit(9)"
     )
-    with pytest.raises(
-        MasklabError, match=r"'arrays': the process that loads it ended with status 9 \(no memory\)"
-    ):
-        labels.of(study(tmp_path, truth))
+    found, why = labels.of(study(tmp_path, truth))
+    assert found is None
+    assert why.endswith("'arrays': the process that loads it ended with status 9 (no memory)")
+
+
+def test_what_a_source_prints_is_not_taken_for_labels(tmp_path, truth, monkeypatch):
+    noisy = (
+        "import os; from masklab import data; load = data.load\n"
+        "def loud(*given):\n    os.write(1, b'downloading'); print('done'); return load(*given)\n"
+        "data.load = loud\n"
+    )
+    monkeypatch.setattr(labels, "_PROGRAM", noisy + labels._PROGRAM)
+    found, why = labels.of(study(tmp_path, truth))
+    assert why == "" and found is not None
+    np.testing.assert_array_equal(found, truth)
 
 
 def test_torch_is_not_imported(whole):

@@ -67,11 +67,12 @@ def drawn(random, members, size, kind, common):
     return np.concatenate([masks(random, 1, size, 0.5, common=common[at], strength=0.7) for at in which])
 
 
-@pytest.mark.parametrize("kind", [0.0, 0.5, 0.9, "mixed"])
+@pytest.mark.parametrize("kind", [0.0, 0.9, "mixed"])
 @pytest.mark.parametrize("draws", [[5], [12], [4, 4, 4]])
-def test_intervals_cover(draws, kind):
-    """Nominal level 95 %, 150 replicates; conservative is accepted."""
-    replicates, size = 150, 150
+def test_intervals_cover(draws, kind, monkeypatch):
+    """Nominal level 95 %, 300 replicates; conservative is accepted."""
+    replicates, size = 300, 150
+    monkeypatch.setattr(vendi, "ORDERS", {"vendi": 1.0})  # the others have no interval
     random, fixed = np.random.default_rng(sum(draws)), np.random.default_rng(7)
     common = fixed.standard_normal((len(draws), 2, size))
     parts = np.split(np.arange(sum(draws)), np.cumsum(draws)[:-1])
@@ -83,7 +84,7 @@ def test_intervals_cover(draws, kind):
     value, low, high = np.moveaxis(np.array(found), 2, 0)
     expected = value.mean(axis=0)
     covered = ((low <= expected) & (expected <= high)).mean(axis=0)
-    assert (covered > LEVEL - SHORT - tolerance(LEVEL, replicates)).all(), covered
+    assert (covered > LEVEL - SHORT - 2 * np.sqrt(LEVEL * (1 - LEVEL) / replicates)).all(), covered
 
 
 def test_the_dimension_has_the_order_of_the_planted_ones():
@@ -106,12 +107,12 @@ def hamming_of(found):
 
 
 def test_noise_is_called_distinguishable_at_the_nominal_rate():
-    """Level 1/10 (9 twins), 160 replicates of 12 masks of 100 weights."""
-    random, replicates, level = np.random.default_rng(4), 160, 0.1
+    """Level 1/20 (19 twins), 60 replicates of 12 masks of 100 weights."""
+    random, replicates, level = np.random.default_rng(4), 60, 0.05
     ids = [f"a/{at:04d}" for at in range(12)]
     told = 0
     for _ in range(replicates):
-        observed, *twins = (hamming_of(masks(random, 12, 100, 0.5)) for _ in range(10))
+        observed, *twins = (hamming_of(masks(random, 12, 100, 0.5)) for _ in range(20))
         row = embeddings.embed("pcoa", ids, observed, twins, 0)
         assert row is not None and row["smallest_p"] == level
         told += row["distinguishable"]
@@ -124,7 +125,7 @@ def test_planted_groups_are_distinguishable(method):
     ids = [f"a/{at:04d}" for at in range(24)]
     common = random.standard_normal((3, 300))
     observed = [masks(random, 8, 300, 0.5, common=own, strength=0.7) for own in common]
-    twins = [hamming_of(masks(random, 24, 300, 0.5)) for _ in range(4)]
+    twins = [hamming_of(masks(random, 24, 300, 0.5)) for _ in range(19)]
     row = embeddings.embed(method, ids, hamming_of(np.concatenate(observed)), twins, 0)
-    assert row is not None and row["distinguishable"] and row["p"] == 0.2
+    assert row is not None and row["distinguishable"] and row["p"] == 0.05
     assert embeddings.warnings([row]) == []

@@ -15,7 +15,7 @@ from masklab.analysis import chance, design, distances, jackknife, overlap, pair
 
 from . import masks as simulated
 
-SIZE, DENSITY, REPLICATES = 200, 0.4, 1000
+SIZE, DENSITY, REPLICATES = 200, 0.4, 2000
 
 LEAST = 0.93 - 2 * np.sqrt(0.95 * 0.05 / REPLICATES)
 """Two points under nominal, and two binomial errors of the replicates."""

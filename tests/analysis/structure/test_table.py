@@ -76,7 +76,7 @@ def test_simulated_chance_levels_are_a_distribution():
     ones = [table.One(1.0, 3.0), table.One(1.0, 5.0), table.One(1.0, 7.0), table.One(1.0, math.nan)]
     [row] = filled(ones, simulated=["metric"])
     assert row["chance"] == 5.0 and "why" not in row
-    assert row["null"] == {"mean": 5.0, "low": 3.0, "high": 7.0, "n": 3, "range": "smallest and largest"}
+    assert row["null"] == {"mean": 5.0, "low": 3.0, "high": 7.0, "n": 3, "range": "min to max"}
     [row] = filled(ones)
     assert "null" not in row
 
