@@ -25,6 +25,9 @@ Pmf = Float64[np.ndarray, " shared"]
 EXACT_BELOW = 1000
 """Weights per stratum below which an expected Jaccard similarity is summed exactly."""
 
+EXACT_KEPT = 30
+"""Weights that one of two masks of a single larger stratum keeps below which it is summed exactly as well."""
+
 _EXACT_WORK = 2**28
 """Products of probabilities that an exact sum over several strata may take; about a second."""
 
@@ -109,6 +112,7 @@ def expected_jaccard_similarity(sizes: Sizes, kept: Kept, other: Other | None = 
 
     Where every stratum has fewer than `EXACT_BELOW` weights it is summed over the distribution of the
     intersection (for several strata, as long as the members do not differ in too many kept counts).
+    So it is for pairs of a single larger stratum of which one keeps fewer than `EXACT_KEPT` weights.
     Otherwise the second-order expansion of f(X) = X/(S−X), S = k₁+k₂, around m = E[X]:
     m/(S−m) + S·Var[X]/(S−m)³, whose error is of order Var[X]²/S⁴. NaN where neither keeps any weight.
 
@@ -131,6 +135,8 @@ def expected_jaccard_similarity(sizes: Sizes, kept: Kept, other: Other | None = 
     spread = intersection_variance(sizes, kept, second)
     spread *= both
     similarity += ratio(spread, np.power(union, 3, out=union))
+    if len(sizes) == 1:
+        _sum_where_few(int(sizes[0]), kept[0], second[0], similarity)
     return similarity
 
 
@@ -207,6 +213,21 @@ def _exact_jaccard_similarity(sizes: Sizes, first: Kept, second: Other) -> Pairs
             pmf = intersection_pmf(sizes, one, two)
             found[at, place] = _mean_similarity(pmf[None], np.array([one.sum() + two.sum()]))[0]
     return found
+
+
+def _sum_where_few(
+    size: int,
+    first: Int64[np.ndarray, " rows"],
+    second: Int64[np.ndarray, " columns"],
+    similarity: Pairs,
+) -> None:
+    """Enter the exact sums of the pairs of one stratum of which one mask keeps few weights."""
+    for few, others, found in ((first, second, similarity), (second, first, similarity.T)):
+        levels, level_of = np.unique(others, return_inverse=True)
+        for kept in np.unique(few[few < EXACT_KEPT]).tolist():
+            pmf = _stratum(size, kept, levels)
+            pmf /= pmf.sum(axis=1, keepdims=True)
+            found[few == kept] = _mean_similarity(pmf, kept + levels)[level_of]
 
 
 def _mean_similarity(

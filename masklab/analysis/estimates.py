@@ -104,6 +104,8 @@ def mean_over_members(
     mean = statistics.fmean(values) if values else math.nan
     half = t_quantile(n - 1) * statistics.stdev(values) / math.sqrt(n) if n > 1 else math.nan
     why = "an interval needs at least 2 members; there is 1" if values else absent
+    if n > 1 and len(set(values)) == 1:  # few coarse values would have an interval of no width
+        half, why = math.nan, "all members have the same value"
     return estimate(
         mean, mean - half, mean + half, method=_over_members(n, draws), n=n, why=why, limits=limits
     )

@@ -158,15 +158,16 @@ def _few_members(population: Row) -> Row | None:
 
 def _few_members_per_cell(populations: list[Row], members: list[Row]) -> Iterator[Row]:
     """Populations with enough members, but few on some draw of base weights."""
+    alike: dict[str, list[str]] = {}
     for row in populations:
         own = [member["block"] for member in members if member["population"] == row["name"]]
         least = min((own.count(draw) for draw in set(own)), default=0)
         if len(own) >= LEAST_MEMBERS > least:
-            text = (
-                f"{len(own)} members on {len(set(own))} draws of base weights, on one of them {least}: what "
-                f"is compared within a draw rests on fewer than {LEAST_MEMBERS} masks of each"
-            )
-            yield _warning("few-members-per-cell", text, row["name"])
+            said = f"{len(own)} members on {len(set(own))} draws of base weights, {least} on one of them"
+            alike.setdefault(said, []).append(row["name"])
+    for said, names in alike.items():
+        text = f"{said}: what is compared within a draw rests on fewer than {LEAST_MEMBERS} masks"
+        yield _warning("few-members-per-cell", text, _listed(names))
 
 
 def _mixed_base_weights(populations: list[Row]) -> Row | None:

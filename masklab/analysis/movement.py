@@ -13,6 +13,11 @@ from masklab.analysis import chance, estimates
 from masklab.analysis.overlap import WHOLE
 from masklab.errors import ArchiveError
 
+DIFFERING = 3
+"""Members that must differ from the most common settled epoch for an interval: epochs are coarse."""
+
+_COARSE = f"fewer than {DIFFERING} members differ from the most common value"
+
 METRICS = ("flipped_per_epoch", "to_final")
 """Share of all bits that flip between two snapshots, per epoch between them; Hamming distance of a snapshot
 to the final mask. Both are fractions of the layer's weights (of all, for the whole mask)."""
@@ -156,7 +161,12 @@ def _rows(population: str, layers: list[str], steps: list[_Step]) -> Iterator[Ro
 def _settling_rows(population: str, layers: list[str], steps: list[_Step]) -> Iterator[Row]:
     """One row per layer; all steps are of one first snapshot."""
     metric, first, end = steps[0].key
-    for layer, estimate, level in _over_members(layers, steps, (float(first), float(end))):
+    for place, (layer, estimate, level) in enumerate(
+        _over_members(layers, steps, (float(first), float(end)))
+    ):
+        found = [float(step.values[place]) for step in steps]
+        if len(found) - max(found.count(one) for one in found) < DIFFERING and estimate["low"] is not None:
+            estimate |= {"low": None, "high": None, "why": _COARSE}
         yield {
             "population": population,
             "layer": layer,

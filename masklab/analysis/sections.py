@@ -124,7 +124,13 @@ def gather(
     number = twins.replicates(len(ids), sum(sizes)) if ids else 0
     spare = memory - _needed(len(ids), len(sizes))
     number = min(number, 1 + spare // max(1, held))
-    matched = twins.distances(distances, archive.seed, number)
+    matched = twins.distances(
+        distances,
+        archive.seed,
+        number,
+        memory=max(memory - _needed(len(ids), len(sizes)), memory // 4),
+        threads=threads,
+    )
     return Material(archive, design, counted, distances, matched)
 
 

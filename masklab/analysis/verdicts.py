@@ -125,8 +125,10 @@ def p_value(observed: float, values: Float64[np.ndarray, " permutations"], *, ex
         >>> p_value(3.0, np.array([0.0, 1.0, 2.0, 0.0]), exact=False)
         0.2
     """
-    least = observed - _RELATIVE_TIE * max(abs(observed), float(np.abs(values).max()))
-    reached = int((values >= least).sum())
+    largest = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
+    if np.isfinite(observed):
+        observed -= _RELATIVE_TIE * max(abs(observed), largest)
+    reached = int((values >= observed).sum())
     return reached / len(values) if exact else (1 + reached) / (1 + len(values))
 
 

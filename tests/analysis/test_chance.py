@@ -56,6 +56,19 @@ def test_second_order_expansion_meets_the_exact_sum(monkeypatch):
     assert not (expanded == exact).all()
 
 
+@pytest.mark.parametrize("size", [1000, 100_000])
+def test_few_kept_weights_of_a_large_layer_are_summed_exactly(size):
+    """Around the number kept below which the sum is exact, and with all and none kept."""
+    first, second = np.array([0, 1, 5, 29, 30, 700]), np.array([0, 1, 3, 29, 30, 400, size])
+    found = chance.expected_jaccard_similarity(np.array([size]), first[None], second[None])
+    assert np.isnan(found[0, 0])
+    for (i, one), (j, two) in itertools.product(enumerate(first), enumerate(second)):
+        shared = np.arange(min(one, two) + 1)
+        if one + two > 0 and min(one, two) < 30:
+            law = stats.hypergeom.pmf(shared, size, one, two)
+            assert found[i, j] == pytest.approx((law * shared / (one + two - shared)).sum(), rel=1e-7)
+
+
 def test_layered_masks_agree_with_simulation():
     random = np.random.RandomState(0)
     sizes, first, second = (30, 200), (10, 20), (25, 120)

@@ -98,10 +98,9 @@ def test_same_input_same_bytes(tmp_path):
         document.pop("created")
         stripped.append(json.dumps(document))
     assert contents[0] == contents[1] and stripped[0] == stripped[1]
-    measured = {
-        name for name in (*results.MEASURED, "accuracy", "members", "embeddings") if document.get(name)
-    }
-    assert set(contents[0]) == {f"{name}.csv" for name in measured} | {"overlap.npz", "structure.npz"}
+    tables = ("populations", "accuracy", "members", "embeddings", "nulls", "warnings", *results.MEASURED)
+    measured = {f"{name}.csv" for name in tables if document[name]}
+    assert set(contents[0]) == measured | {"overlap.npz", "structure.npz"}
 
 
 def test_paths_of_an_earlier_analysis_do_not_stay(tmp_path):

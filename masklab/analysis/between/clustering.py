@@ -21,6 +21,7 @@ from masklab.analysis import estimates
 from masklab.analysis.between import permutations
 from masklab.analysis.design import Design
 from masklab.analysis.distances import Distances
+from masklab.analysis.nulls import summary
 
 LEAST_MEMBERS = 3
 """Members below which there is no clustering."""
@@ -28,8 +29,6 @@ LEAST_MEMBERS = 3
 LARGEST_MINIMUM = 5
 """Members of a cluster that HDBSCAN asks for, where populations are large enough."""
 
-_QUANTILES_FROM = 40
-"""Twins from which quantiles are given instead of the extremes."""
 
 _NO_INTERVAL = "no interval: a clustering jumps where one mask is left out; compare with the null"
 
@@ -62,7 +61,7 @@ def rows(design: Design, distances: Distances, twins: Sequence[Distances], seed:
                 "quantity": quantity,
                 "against": against,
                 **_value(values[quantity, against], len(design)),
-                "null": _null([one[at][2][quantity, against] for one in null]),
+                "null": summary.of([one[at][2][quantity, against] for one in null]),
                 "parameters": {"clusters": len(design.names)}
                 if method == "average-linkage"
                 else {"min_cluster_size": minimum, "why": note},
@@ -172,22 +171,6 @@ def _minimum(design: Design) -> tuple[int, str]:
 def _value(value: float, n: int) -> Row:
     why = _NO_INTERVAL if math.isfinite(value) else "all distances, labels or clusters are equal"
     return {"estimate": estimates.estimate(value, math.nan, math.nan, method="value", n=n, why=why)}
-
-
-def _null(values: list[float]) -> Row | None:
-    """Mean and range of the twins' values; None where there are none."""
-    known = np.array([value for value in values if math.isfinite(value)])
-    if not len(known):
-        return None
-    many = len(known) >= _QUANTILES_FROM
-    low, high = np.quantile(known, [0.025, 0.975] if many else [0.0, 1.0])
-    return {
-        "mean": float(known.mean()),
-        "low": float(low),
-        "high": float(high),
-        "n": len(known),
-        "range": "2.5 % to 97.5 % quantiles" if many else "minimum to maximum",
-    }
 
 
 def _exchanged(row: Row, clusters: Labels, relabelings: permutations.Relabelings) -> Row:

@@ -2,7 +2,7 @@
 
 Members of equal seeds are compared with each other: what is tested is the mean of their differences, by
 exchanging the two of a pair (the same as changing signs of differences). Where the seeds of one of the
-populations are not known, the members are two independent samples.
+populations are not known, the members are two independent samples, and Welch's t is what is relabeled.
 
 Source: Fisher, The design of experiments (1935), for the test; Welch, The generalization of Student's problem
 (Biometrika 34, 1947), for the interval of independent samples.
@@ -54,7 +54,9 @@ def _row(design: Design, values: Float64[np.ndarray, " members"], seed: int, a: 
     """The comparison of two populations whose members all have an accuracy and, if paired, a partner."""
     paired = not design.unpaired
     exchanged = (
-        "members of equal seeds exchanged; t" if paired else "labels of all members exchanged; Welch's t"
+        "members of equal seeds exchanged, which takes their differences for symmetric; t"
+        if paired
+        else "labels of all members exchanged; Welch's t"
     )
     if len(design.names) == 2:
         tested = _tested(design, values, seed, paired=paired)
@@ -86,7 +88,10 @@ def _tested(design: Design, values: Float64[np.ndarray, " members"], seed: int, 
         else permutations.make(design.population, np.zeros(len(design), np.int64), seed)
     )
     estimate, statistic = _difference(design, values, paired=paired)
-    outcome = relabelings.test(abs(estimate["value"]), lambda labels: _distance(labels, values))
+    if paired or statistic is None:
+        outcome = relabelings.test(abs(estimate["value"]), lambda labels: _distance(labels, values))
+    else:
+        outcome = relabelings.test(abs(statistic), lambda labels: _welch(labels, values))
     why = outcome.why or (
         "" if statistic is not None else estimate.get("why", "accuracies do not vary: no t")
     )
@@ -120,11 +125,32 @@ def _difference(
     parts = np.array([sample.var(ddof=1) / len(sample) for sample in samples])
     error, free = math.sqrt(parts.sum()), np.array([len(sample) - 1 for sample in samples])
     if error == 0:
-        return estimates.estimate(value, value, value, method=_method(paired), n=n), None
+        why = "accuracies do not vary, so that an interval would have no width"
+        return estimates.estimate(value, np.nan, np.nan, method=_method(paired), n=n, why=why), None
     degrees = float(parts.sum() ** 2 / (parts**2 / free).sum())
     half = float(special.stdtrit(degrees, (1 + estimates.LEVEL) / 2)) * error
     found = estimates.estimate(value, value - half, value + half, method=_method(paired), n=n)
     return found, value / error
+
+
+def _welch(
+    labels: permutations.Batch, values: Float64[np.ndarray, " members"]
+) -> Float64[np.ndarray, " permutations"]:
+    """Size of Welch's t, for given labels; infinite where nothing varies but the means.
+
+    Source: Janssen, Studentized permutation tests for non-i.i.d. hypotheses (Statistics and Probability
+    Letters 36, 1997): unlike the difference itself it holds its level where spreads differ.
+    """
+    parts = []
+    for label in (0, 1):
+        own = labels == label
+        size = own.sum(axis=1)
+        mean = own @ values / size
+        square = np.maximum(own @ values**2 - size * mean**2, 0.0)
+        parts.append((mean, square / (size - 1) / size))
+    (first, one), (second, other) = parts
+    apart, error = np.abs(first - second), np.sqrt(one + other)
+    return np.divide(apart, error, out=np.where(apart > 0, np.inf, 0.0), where=error > 0)
 
 
 def _distance(

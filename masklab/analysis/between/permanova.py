@@ -26,6 +26,7 @@ Chosen = Bool[np.ndarray, "sets members"]
 
 EFFECT = "r_squared: share of the squared √Hamming scatter within draws of base weights"
 
+_UNPAIRED = "; sensitive to spreads that differ where numbers of members do"
 _METHOD = (
     "leave-one-seed-out jackknife, t with n − 1 degrees of freedom; for the R² to be expected of as many "
     "members, chance included; for these weight draws; conservative near chance"
@@ -153,7 +154,8 @@ def row(design: Design, squared: Square, seed: int) -> dict[str, Any]:
         "permanova",
         effect=EFFECT,
         estimate=found,
-        method=f"PERMANOVA on √Hamming, pseudo-F; {permutations.SCHEME}",
+        method=f"PERMANOVA on √Hamming, pseudo-F; {permutations.SCHEME}"
+        + (_UNPAIRED if chosen.unpaired else ""),
         units=len(np.unique(chosen.unit)),
         n=len(chosen),
         blocks=len(prepared.draws),

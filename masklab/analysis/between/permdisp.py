@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from masklab.analysis import verdicts
+from masklab.analysis import estimates, verdicts
 from masklab.analysis.between import permutations, units
 from masklab.analysis.design import Design
 
@@ -47,6 +47,8 @@ _RELATIVE_ZERO = 1e-12
 
 _ALONE = "there is one population"
 _UNDEFINED = f"no draw of base weights has {LEAST_CELL} members of each of two populations"
+_LARGER = "the larger of the p of relabeling and that of the jackknife's t"
+_LIBERAL = "rejects too often where a few members are far from the rest of theirs"
 _METHOD = (
     "leave-one-seed-out jackknife, t with n − 1 degrees of freedom; for these weight draws; conservative "
     "near chance"
@@ -110,7 +112,8 @@ def row(design: Design, squared: Square, seed: int) -> dict[str, Any]:
     return verdicts.row(
         "permdisp",
         effect=DIFFERENCE if two else SHARE,
-        method=f"PERMDISP; centroids per population and draw of base weights; {permutations.SCHEME}",
+        method=f"PERMDISP; centroids per population and draw of base weights; {permutations.SCHEME}; "
+        + (_LARGER if two else _LIBERAL),
         units=len(np.unique(chosen.unit)),
         n=len(chosen),
         blocks=chosen.draws,
@@ -202,15 +205,28 @@ def _tested(design: Design, squared: Square, seed: int, *, difference: bool) -> 
     why = outcome.why
     if not why and np.isnan(found.ratio):
         why = "distances to centroids do not vary within populations, so that there is no F"
-    return {
-        "statistic": found.ratio,
-        "estimate": units.estimate(
-            float(value), without, method=_METHOD, why="all distances to centroids are equal"
-        ),
-        "chance": chance,
-        **outcome.fields(),
-        "why": why,
-    }
+    fewer = int(np.bincount(design.population).min())
+    estimate = units.estimate(
+        float(value), without, method=_METHOD, why="all distances to centroids are equal", degrees=fewer - 1
+    )
+    fields = outcome.fields()
+    if difference and fields["p"] is not None:
+        fields["p"] = max(fields["p"], _of_interval(estimate, fewer - 1))
+    return {"statistic": found.ratio, "estimate": estimate, "chance": chance, **fields, "why": why}
+
+
+def _of_interval(estimate: dict[str, Any], degrees: int) -> float:
+    """Two-sided p of the t that belongs to an interval around a difference; 0 where there is none.
+
+    Relabeling takes the members' distances for exchangeable, and rejects too often where a few members are
+    far from the rest of theirs; the jackknife does not.
+    """
+    from scipy import special
+
+    if estimate["low"] is None:
+        return 0.0
+    error = (estimate["high"] - estimate["value"]) / estimates.t_quantile(degrees)
+    return float(2 * special.stdtr(degrees, -abs(estimate["value"]) / error))
 
 
 def _explained(

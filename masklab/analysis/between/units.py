@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from masklab.analysis import estimates
+from masklab.analysis import estimates, jackknife
 from masklab.analysis.design import Design
 
 LEAST_UNITS = 3
@@ -24,7 +24,12 @@ def without_each(design: Design) -> Kept:
 
 
 def estimate(
-    value: float, without: Float64[np.ndarray, " units"], *, method: str, why: str = ""
+    value: float,
+    without: Float64[np.ndarray, " units"],
+    *,
+    method: str,
+    why: str = "",
+    degrees: int | None = None,
 ) -> dict[str, Any]:
     """An estimate and its leave-one-unit-out interval with a t quantile.
 
@@ -33,6 +38,7 @@ def estimate(
         without: The same without each unit; NaN where it is undefined then.
         method: What the interval is, for a reader.
         why: Why the value is undefined; required then.
+        degrees: Degrees of freedom of the t quantile; units − 1 by default.
     """
     units = len(without)
     half = math.nan
@@ -44,5 +50,8 @@ def estimate(
         reason = "the estimate is undefined without one of the seeds"
     else:
         reason = ""
-        half = estimates.t_quantile(units - 1) * math.sqrt((units - 1) * float(without.var()))
+        quantile = estimates.t_quantile(degrees or units - 1)
+        half = quantile * float(np.sqrt(jackknife.variance(without)))
+        if np.isnan(jackknife.with_width(np.array(half), np.array(value))):
+            half, reason = math.nan, jackknife.SAME
     return estimates.estimate(value, value - half, value + half, method=method, n=units, why=reason)

@@ -6,10 +6,9 @@ over different weights overlap at chance. With several draws, `"all"` stands bes
 """
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from masklab.analysis import estimates, overlap, verdicts
 from masklab.analysis.counts import consensus, samples, spread, stability, tallies
@@ -21,6 +20,15 @@ STABILITY = (
     "n − 1 degrees of freedom; conservative near chance; for these weight draws"
 )
 HAMMING = overlap.METHOD + "; conservative near chance"
+
+LEAST_VARIANCE = 10
+"""Variance of the summed intersections from which stability has a p value against chance: by simulation, at
+0.15 (3 masks that keep 5 of 500 weights) the normal approximation rejects 14.5 % instead of 5 %."""
+
+_NOT_NORMAL = (
+    "no p value: what these masks share by chance varies too little for the normal approximation (variance "
+    f"of the summed intersections below {LEAST_VARIANCE})"
+)
 
 _Measure = Callable[[tallies.Tallies, tallies.Groups], list[samples.Sample]]
 
@@ -46,7 +54,8 @@ def rows(counted: tallies.Tallies) -> dict[str, list[Row]]:
         names = counted.design.names
         measured = stability.stability(counted, counted.within)
         draws = _draws(counted.within, len(names))
-        found["tests"] = [*_against_chance(names, measured, draws), *_between(names, measured, draws)]
+        shared = stability.shared_variance(counted, counted.within)
+        found["tests"] = [*_against_chance(names, measured, draws, shared), *_between(names, measured, draws)]
     return found
 
 
@@ -79,13 +88,18 @@ def _rows(
     return found
 
 
-def _against_chance(names: list[str], measured: list[samples.Sample], draws: list[set[int]]) -> list[Row]:
+def _against_chance(
+    names: list[str], measured: list[samples.Sample], draws: list[set[int]], shared: list[float]
+) -> list[Row]:
     """Whether the masks of each population agree more or less than independent ones: two-sided z test."""
     from scipy import special
 
     found = []
-    for name, sample, own in zip(names, measured, draws, strict=True):
+    for name, sample, own, variance in zip(names, measured, draws, shared, strict=True):
         p = float(2 * special.ndtr(-abs(sample.z[0])))
+        why = "" if math.isfinite(p) else sample.reason(0) or "nothing can vary"
+        if not why and variance < LEAST_VARIANCE:
+            p, why = math.nan, _NOT_NORMAL
         row = verdicts.row(
             "stability-against-chance",
             a=name,
@@ -100,7 +114,7 @@ def _against_chance(names: list[str], measured: list[samples.Sample], draws: lis
             pairs=sample.pairs,
             method="z; exact mean and variance for independent masks with the same kept counts per layer, "
             "normal approximation over weights; adjusted over populations (Benjamini and Hochberg)",
-            why="" if np.isfinite(p) else sample.reason(0) or "nothing can vary",
+            why=why,
         )
         found.append(row)
     return verdicts.adjusted(found)
@@ -115,7 +129,7 @@ def _between(names: list[str], measured: list[samples.Sample], draws: list[set[i
         how = (
             "members paired by seed: jackknife of the difference, each seed left out of both"
             if test.paired
-            else "independent members: Welch's test on the jackknife variances"
+            else "independent members: jackknife variances, degrees of freedom of the smaller side"
         )
         method = f"{how}; conservative near chance; for these weight draws"
         ends = value - half, value + half

@@ -24,9 +24,12 @@ MOST_LAYERS = 64
 MOST_MEMBERS = 64
 """Layers, and members of a group, beyond which layers get no histogram, only core and never kept."""
 
+LEAST_MEMBERS = 5
+"""Members of a group from which there is an interval: by simulation, one of 3 or 4 covers 88 to 92 %."""
+
 METHOD = (
     "share of weights; leave-one-mask-out jackknife of the same share of one mask fewer, t with n − 1 "
-    "degrees of freedom, cut at 0 and 1; conservative; for these weight draws"
+    "degrees of freedom, cut at 0 and 1; for these weight draws"
 )
 
 MOST_LEVELS = 256
@@ -167,11 +170,9 @@ def _levels(part: _Part, sizes: Int64[np.ndarray, " layers"], layers: slice, ful
 
 def _estimate(share: float, without: Float64[np.ndarray, " units"], n: int) -> Row:
     units = len(without)
-    if n < jackknife.LEAST_UNITS:
-        why = f"an interval needs groups of at least {jackknife.LEAST_UNITS} masks; there are {n}"
+    if n < LEAST_MEMBERS:
+        why = f"an interval needs groups of at least {LEAST_MEMBERS} masks; there are {n}"
         return estimates.estimate(share, math.nan, math.nan, method=METHOD, n=units, why=why)
-    if (without == share).all():
-        why = "no mask changes this share when it is left out: nothing can be said of its error"
-        return estimates.estimate(share, math.nan, math.nan, method=METHOD, n=units, why=why)
-    half = float(jackknife.half_width(without))
-    return estimates.estimate(share, max(share - half, 0.0), min(share + half, 1.0), method=METHOD, n=units)
+    half = float(jackknife.with_width(jackknife.half_width(without), np.array(share)))
+    ends, why = (share - half, share + half), jackknife.SAME if math.isnan(half) else ""
+    return estimates.estimate(share, *ends, method=METHOD, n=units, why=why, limits=estimates.SHARE)

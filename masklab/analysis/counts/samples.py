@@ -73,7 +73,9 @@ class Sample:
         n, value, why = len(self.units), float(self.value[stratum]), self.reason(stratum)
         half = math.nan
         if not why:
-            half = float(jackknife.half_width(self.without[stratum]))
+            without = jackknife.half_width(self.without[stratum])
+            half = float(jackknife.with_width(without, np.array(value)))
+            why = jackknife.SAME if math.isnan(half) else ""
         return estimates.estimate(value, value - half, value + half, method=method, n=n, why=why)
 
 

@@ -36,6 +36,21 @@ def stability(counted: tallies.Tallies, groups: tallies.Groups) -> list[samples.
     return samples.by_population(counted, groups, statistic, null, UNDEFINED)
 
 
+def shared_variance(counted: tallies.Tallies, groups: tallies.Groups) -> list[float]:
+    """Variance of the summed intersections of all pairs of each population, for independent masks.
+
+    What they share is counted in weights: where this is small, the sum takes few values and is skewed, and
+    no normal approximation holds.
+    """
+    _, variance = spread.chance_differing(counted, groups)
+    division = groups.division
+    several = division.sizes > 1
+    pairs = division.sizes * (division.sizes - 1) / 2
+    by_group = np.where(several, variance, 0.0).sum(axis=0) * (pairs / 2) ** 2  # of intersections, not means
+    populations = range(len(counted.design.names))
+    return [float(by_group[division.population == at].sum()) for at in populations]
+
+
 def _scale(
     kept: Int64[np.ndarray, "layers sides"],
     members: Int64[np.ndarray, " sides"],
@@ -81,8 +96,8 @@ def difference(first: samples.Sample, second: samples.Sample) -> Difference:
     """Compare the stabilities of two populations.
 
     A unit that is in both is left out of both at once: with equal units on both sides this is the jackknife
-    of the difference, t with n − 1 degrees of freedom. Without a common unit it is Welch's test on the two
-    jackknife variances. With some common units the degrees of freedom are those of the smaller side.
+    of the difference, t with n − 1 degrees of freedom. Otherwise these are those of the smaller side, which
+    is conservative; Welch's are too many where one side has few masks.
     """
     from scipy import special
 
@@ -95,16 +110,9 @@ def difference(first: samples.Sample, second: samples.Sample) -> Difference:
     why = [first.reason(at) or second.reason(at) for at in range(len(value))]
     defined = np.array([not reason for reason in why], dtype=bool)
     least = max(min(len(first.units), len(second.units)) - 1, 1)
-    degrees = np.full(len(value), float(least)) if common else _welch(first, second, float(least))
+    degrees = np.full(len(value), float(least))
     statistic = np.where(defined, chance.ratio(value, error), np.nan)
     half = np.where(defined, special.stdtrit(degrees, 0.975) * error, np.nan)
     p = 2 * special.stdtr(degrees, -np.abs(statistic))
     why = [reason or ("" if error[at] > 0 else "nothing varies") for at, reason in enumerate(why)]
     return Difference(value, half, statistic, p, common > 0, len(units), why)
-
-
-def _welch(first: samples.Sample, second: samples.Sample, least: float) -> samples.Strata:
-    """Welch and Satterthwaite's degrees of freedom; `least` where nothing varies."""
-    v = [(side.influence**2).sum(axis=1) for side in (first, second)]
-    below = sum(part**2 / max(len(side.units) - 1, 1) for part, side in zip(v, (first, second), strict=True))
-    return np.divide((v[0] + v[1]) ** 2, below, out=np.full_like(v[0], least), where=below > 0)

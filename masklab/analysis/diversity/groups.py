@@ -22,6 +22,10 @@ Places = Int64[np.ndarray, "_"]
 
 WITHIN, ALL = "within", "all"
 
+LEAST_FOR_INTERVAL = 20
+"""Masks of each part from which there is an interval: by simulation, one of 6 masks of which some share a
+preference and others do not covers 87 %."""
+
 
 @dataclass(frozen=True, eq=False)
 class Group:
@@ -70,6 +74,22 @@ def of(design: designs.Design) -> list[Group]:
 def submatrix(values: np.ndarray, places: Places) -> np.ndarray:
     """Rows and columns of some of the members: the last two axes of an array."""
     return values[..., places[:, None], places]
+
+
+def too_few(group: Group) -> str:
+    """Why the masks of a group are too few for an interval; empty where they are enough.
+
+    Examples:
+        >>> too_few(Group("a", "all", [np.arange(3)]))
+        'an interval needs at least 20 masks: with fewer it is too narrow where masks differ in kind'
+    """
+    if min(len(part) for part in group.parts) >= LEAST_FOR_INTERVAL:
+        return ""
+    each = " of each weight draw" if len(group.parts) > 1 else ""
+    return (
+        f"an interval needs at least {LEAST_FOR_INTERVAL} masks{each}: with fewer it is too narrow where "
+        "masks differ in kind"
+    )
 
 
 def row(group: Group, metric: str, estimate: Row, twins: Sequence[float]) -> Row:

@@ -19,13 +19,9 @@ METRICS = ("nearest_mean", "nearest_min", "distinct", "duplicate_groups")
 """Mean and smallest Hamming distance to the nearest other mask; number of distinct masks; number of groups of
 two or more equal masks."""
 
-LEAST_OF_DRAW, LEAST_MEMBERS = 4, 5
-"""Masks of each weight draw, and in all, from which the mean has an interval."""
-
-METHOD = "leave-one-mask-out jackknife, t"
+METHOD = "the distance to be expected of as many masks; leave-one-mask-out jackknife, t"
 
 _ALONE = "a nearest neighbour needs at least 2 masks; there is 1"
-_FEW = f"an interval needs at least {LEAST_OF_DRAW} masks of each weight draw, and {LEAST_MEMBERS} in all"
 _NO_INTERVAL = {
     "nearest_min": "the smallest of several distances has no jackknife interval",
     "distinct": "a count of these masks; it has no interval",
@@ -58,7 +54,7 @@ def variance(hamming: Float64[np.ndarray, "own own"]) -> float:
     Leaving out a mask removes its own distance and turns those to whom it was nearest to their second.
 
     Args:
-        hamming: Hamming distances of at least `LEAST_OF_DRAW` masks.
+        hamming: Hamming distances of at least 3 masks.
     """
     n = len(hamming)
     apart = _apart(hamming)
@@ -109,9 +105,8 @@ def _values(counts: Int64[np.ndarray, "own own"], size: int) -> list[float]:
 
 
 def _why(group: groups.Group, metric: str) -> str:
-    fewest = min(len(part) for part in group.parts)
-    if fewest < 2 and metric.startswith("nearest"):
+    if min(len(part) for part in group.parts) < 2 and metric.startswith("nearest"):
         return _ALONE
     if metric in _NO_INTERVAL:
         return _NO_INTERVAL[metric]
-    return _FEW if fewest < LEAST_OF_DRAW or group.members < LEAST_MEMBERS else ""
+    return groups.too_few(group)

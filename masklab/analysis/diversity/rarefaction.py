@@ -31,6 +31,7 @@ Square = Float64[np.ndarray, "members members"]
 Counts = Int64[np.ndarray, "members members"]
 
 _UNDEFINED = "a mask keeps every weight, or none, of every layer, so that its bits correlate with nothing"
+_SUBSETS = "subsets of the masks at hand: no interval"
 _EXACT = "there is only one subset of all masks"
 
 
@@ -51,11 +52,11 @@ def rows(
     counts: Sequence[Counts],
     seed: int,
 ) -> list[groups.Row]:
-    """Rows `{population, block, metric, size, estimate, null, members}`, by metric and size.
+    """Rows `{population, block, metric, size, estimate, null, members, subsets}`, by metric and size.
 
     A subset is drawn within one part, from each of those that are large enough in turn; those of growing size
-    are nested. Low and high are quantiles over subsets of the masks at hand, which is not an interval for
-    other masks.
+    are nested. `subsets` is `{low, high, n}`, quantiles over the subsets of the masks at hand, which are no
+    interval for other masks; None where all masks are taken, or where there is no value.
 
     Args:
         group: Whose masks.
@@ -77,7 +78,7 @@ def rows(
         for metric, (observed, *twins) in zip(METRICS, (scores, numbers), strict=True):
             null = [float(twin.mean()) for twin in twins]
             row = groups.row(group, metric, _estimate(group, observed, size, exact), null)
-            found[metric].append({**row, "size": size})
+            found[metric].append({**row, "size": size, "subsets": None if exact else _spread(observed)})
     return [row for metric in METRICS for row in found[metric]]
 
 
@@ -114,14 +115,18 @@ def _distinct(
 def _estimate(
     group: groups.Group, values: Float64[np.ndarray, " subsets"], size: int, exact: bool
 ) -> groups.Row:
-    method = f"mean over {len(values)} random subsets; low and high are quantiles over these"
-    low, high, why = np.nan, np.nan, ""
+    method = "of all masks" if exact else f"mean over {len(values)} random subsets"
+    why = _EXACT if exact else _SUBSETS
     if not np.isfinite(values).all():
         why = _UNDEFINED
-    elif exact:
-        why, method = _EXACT, "of all masks"
-    else:
-        low, high = np.quantile(values, [(1 - estimates.LEVEL) / 2, (1 + estimates.LEVEL) / 2])
     return estimates.estimate(
-        float(values.mean()), float(low), float(high), method=groups.said(group, method), n=size, why=why
+        float(values.mean()), np.nan, np.nan, method=groups.said(group, method), n=size, why=why
     )
+
+
+def _spread(values: Float64[np.ndarray, " subsets"]) -> groups.Row | None:
+    """Quantiles over subsets; None where the values are undefined."""
+    if not np.isfinite(values).all():
+        return None
+    low, high = np.quantile(values, [(1 - estimates.LEVEL) / 2, (1 + estimates.LEVEL) / 2])
+    return {"low": float(low), "high": float(high), "n": len(values)}

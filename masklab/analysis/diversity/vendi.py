@@ -24,14 +24,12 @@ Kernel = Float64[np.ndarray, "own own"]
 ORDERS = {"vendi": 1.0, "vendi_2": 2.0, "vendi_inf": math.inf}
 """Metric → order: the higher, the more the score follows the largest groups of alike masks."""
 
-LEAST_OF_DRAW, LEAST_MEMBERS, MOST_OF_DRAW = 3, 5, 256
-"""Masks of each weight draw, and in all, from which there is an interval; masks of a draw up to which there
-is one (it solves once per mask)."""
+MOST_OF_DRAW = 256
+"""Masks of a weight draw up to which there is an interval (it solves once per mask)."""
 
-METHOD = "leave-one-mask-out jackknife, t; conservative"
+METHOD = "the score to be expected of as many masks; leave-one-mask-out jackknife, t"
 
 _UNDEFINED = "a mask keeps every weight, or none, of every layer, so that its bits correlate with nothing"
-_FEW = f"an interval needs at least {LEAST_OF_DRAW} masks of each weight draw, and {LEAST_MEMBERS} in all"
 _MANY = f"an interval is computed for up to {MOST_OF_DRAW} masks of a weight draw"
 _NO_ORDER = "no interval for this order: that of the jackknife covers too little where masks form groups"
 
@@ -103,10 +101,11 @@ def variance(similarity: Kernel) -> float:
 
     Near chance the score is n − Σφ² over the pairs: with one mask fewer it spreads less, by the number of
     pairs that a mask is in. The factor n(n−1)/(n−2)² makes up for that, exactly for a sum over pairs; masks
-    that are more alike lose less, and the variance is then conservative.
+    that are more alike lose less, and the variance is then too large; that of few masks that differ in kind
+    is too small (see `groups.LEAST_FOR_INTERVAL`).
 
     Args:
-        similarity: Similarity of all pairs of at least `LEAST_OF_DRAW` masks.
+        similarity: Similarity of all pairs of at least 3 masks.
     """
     n = len(similarity)
     without = np.array([score(_without(similarity, at)) for at in range(n)])
@@ -149,11 +148,9 @@ def shares_or_none(similarity: Kernel) -> Float64[np.ndarray, " own"] | None:
 
 
 def _why(group: groups.Group, values: Sequence[float], order: float) -> str:
-    counts = [len(part) for part in group.parts]
     if not np.isfinite(values).all():
         return _UNDEFINED
     if order != 1:
         return _NO_ORDER
-    if min(counts) < LEAST_OF_DRAW or sum(counts) < LEAST_MEMBERS:
-        return _FEW
-    return _MANY if max(counts) > MOST_OF_DRAW else ""
+    many = max(len(part) for part in group.parts) > MOST_OF_DRAW
+    return groups.too_few(group) or (_MANY if many else "")

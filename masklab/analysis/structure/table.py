@@ -28,11 +28,13 @@ class One(NamedTuple):
         value: The metric; NaN where it is undefined.
         chance: What a random mask of the same kept counts would show; NaN where that is undefined.
         why: Reason why either is undefined.
+        no_interval: Why a mean over members has no interval; empty where it has one.
     """
 
     value: float
     chance: float
     why: str = ""
+    no_interval: str = ""
 
 
 Found = dict[Key, One]
@@ -46,6 +48,7 @@ class Table:
         simulated: Metrics whose chance level is simulated: what single members show is a distribution.
         rare: Metrics of events that few members may show. Where fewer than `DIFFERING` members differ from
             the most common value they get no interval: by simulation a t interval then covers down to 88 %.
+            The intervals of others say that they are approximate.
     """
 
     def __init__(self, design: Design, *, simulated: Sequence[str] = (), rare: Sequence[str] = ()) -> None:
@@ -53,6 +56,7 @@ class Table:
         self._simulated, self._rare = simulated, rare
         self._columns: dict[Key, Float64[np.ndarray, "members 2"]] = {}
         self._why: dict[tuple[Key, int], str] = {}
+        self._no_interval: dict[Key, str] = {}
 
     def add(self, place: int, found: Mapping[Key, One]) -> None:
         """Enter what one member shows.
@@ -65,6 +69,8 @@ class Table:
             if key not in self._columns:
                 self._columns[key] = np.full((len(self._design), 2), np.nan)
             self._columns[key][place] = one.value, one.chance
+            if one.no_interval:
+                self._no_interval[key] = one.no_interval
             if one.why and not np.isfinite(self._columns[key][place]).all():
                 self._why[key, place] = one.why
 
@@ -99,7 +105,7 @@ class Table:
             "layer": layer,
             "metric": metric,
             "axis": axis,
-            "estimate": self._estimate(metric, defined.tolist(), draws, absent),
+            "estimate": self._estimate(key, defined.tolist(), draws, absent),
             "chance": estimates.number(math.fsum(known) / len(known)) if len(known) else None,
         }
         if metric in self._simulated and len(known):
@@ -110,15 +116,18 @@ class Table:
             row["why"] = absent
         return row
 
-    def _estimate(self, metric: str, values: list[float], draws: int, absent: str) -> Row:
+    def _estimate(self, key: Key, values: list[float], draws: int, absent: str) -> Row:
         estimate = estimates.mean_over_members(values, draws, absent=absent)
-        if len(values) > 1 and metric in self._rare:
+        if len(values) > 1 and key in self._no_interval:
+            return {**estimate, "low": None, "high": None, "why": self._no_interval[key]}
+        if len(values) > 1 and key[1] in self._rare:
             differing = len(values) - max(Counter(values).values())
             if differing < DIFFERING:
                 why = (
                     f"an interval needs {DIFFERING} members that differ from the rest; there are {differing}"
                 )
                 return {**estimate, "low": None, "high": None, "why": why}
+            estimate["method"] += "; approximate for skewed counts"
         if estimate["low"] is not None and estimate["low"] < 0:  # no metric here can be negative
             return {**estimate, "low": 0.0, "method": f"{estimate['method']}; cut off at 0"}
         return estimate

@@ -129,6 +129,7 @@ def test_one_pair_has_no_interval_and_no_other_labels():
 def test_equal_accuracies_differ_by_nothing():
     design = synthetic.design_of(4, 2)
     [row] = paired.rows(design, dict.fromkeys(design.ids, 0.75), 0)
-    assert (row["p"], row["estimate"]["value"], row["estimate"]["low"]) == (1.0, 0.0, 0.0)
+    assert (row["p"], row["estimate"]["value"], row["estimate"]["low"]) == (1.0, 0.0, None)
+    assert "no width" in row["estimate"]["why"]
     assert row["statistic"] is None
     assert "do not vary" in row["why"]

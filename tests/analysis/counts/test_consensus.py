@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from masklab.analysis import jackknife
 from masklab.analysis.counts import consensus, tallies
 
 from . import studies
@@ -50,15 +51,23 @@ def check_estimate(row, table, own):
             without.append(np.mean([*ends[:place], *ends[place + 1 :], end]))
     n, estimate = len(without), row["estimate"]
     assert estimate["n"] == n and estimate["value"] == row["share"]
-    if row["of"] < 3:
-        assert estimate["low"] is None and "at least 3 masks; there are 2" in estimate["why"]
-    elif all(value == pytest.approx(row["share"], abs=1e-12) for value in without):
-        assert estimate["low"] is None and "no mask changes this share" in estimate["why"]
+    if row["of"] < 5:
+        assert estimate["low"] is None and f"at least 5 masks; there are {row['of']}" in estimate["why"]
+    elif all(value == pytest.approx(without[0], abs=1e-12) for value in without):
+        assert estimate["low"] is None and estimate["why"] == jackknife.SAME
     else:
         error = math.sqrt((n - 1) / n * sum((x - np.mean(without)) ** 2 for x in without))
         half = stats.t(n - 1).ppf(0.975) * error
         assert estimate["low"] == pytest.approx(max(row["share"] - half, 0), abs=1e-12)
         assert estimate["high"] == pytest.approx(min(row["share"] + half, 1), abs=1e-12)
+
+
+def test_a_share_that_every_mask_changes_alike_has_no_interval():
+    """Without any one mask, the weight that only it keeps is kept by none."""
+    found = tallies.from_masks({"fc": np.eye(6, 8, dtype=bool)}, studies.members({"a": range(6)}))
+    never = consensus.rows(found, found.whole, "within")[0]
+    assert (never["kept_by"], never["share"]) == (0, 2 / 8)
+    assert never["estimate"]["low"] is None and never["estimate"]["why"] == jackknife.SAME
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,17 @@ def test_one_member_and_members_without_a_partner_say_why():
 
 def test_two_members_have_a_value_and_no_interval():
     random = np.random.default_rng(3)
-    found = rows_of({"fc": random.random((2, 50)) < 0.5}, studies.members({"a": range(2)}))
+    found = rows_of({"fc": random.random((2, 400)) < 0.5}, studies.members({"a": range(2)}))
     row = found["stability"][0]["estimate"]
     assert row["value"] is not None and row["low"] is None and "at least 3 masks; there are 2" in row["why"]
     assert found["tests"][0]["p"] is not None  # the chance test needs no interval
+
+
+@pytest.mark.parametrize(("kept", "given"), [(5, False), (100, True)])
+def test_few_shared_weights_have_no_p_value(kept, given):
+    """Three masks of 500 weights: the variances of their summed intersections are 0.15 and 38."""
+    order = np.random.default_rng(4).permuted(np.tile(np.arange(500), (3, 1)), axis=1)
+    row = rows_of({"fc": order < kept}, studies.members({"a": range(3)}))["tests"][0]
+    assert row["statistic"] is not None and row["estimate"]["value"] is not None
+    assert (row["p"] is not None) == (row["adjusted_p"] is not None) == given
+    assert given or "varies too little for the normal approximation" in row["why"]

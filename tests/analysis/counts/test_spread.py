@@ -42,11 +42,12 @@ def test_hamming_and_its_interval_are_those_over_all_pairs(study):
             np.testing.assert_allclose(sample.value, expected.value, atol=1e-12)
             assert sample.pairs == expected.pairs and len(sample.units) == expected.units
             assert [row["n"] for row in rows] == [expected.units] * len(rows)
-            if expected.why:
-                assert all(row["low"] is None and row["why"] for row in rows)
-            else:
-                np.testing.assert_allclose([row["low"] for row in rows], expected.low, atol=1e-12)
-                np.testing.assert_allclose([row["high"] for row in rows], expected.high, atol=1e-12)
+            for row, low, high in zip(rows, expected.low, expected.high, strict=True):
+                if np.isnan(low):
+                    assert row["low"] is row["high"] is None and row["why"]
+                else:
+                    assert row["low"] == pytest.approx(low, abs=1e-12)
+                    assert row["high"] == pytest.approx(high, abs=1e-12)
 
 
 @given(studies.studies())

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from scipy import stats
 
+from masklab.analysis import jackknife
 from masklab.analysis.counts import stability, tallies
 
 from . import studies
@@ -106,6 +107,29 @@ def test_interval_is_the_jackknife_with_t():
         assert (row["n"], row["method"]) == (6, "how")
 
 
+def test_equal_masks_have_no_interval():
+    masks = np.tile(np.arange(8) < 3, (5, 1))
+    found = tallies.from_masks({"fc": masks}, studies.members({"a": range(5)}))
+    (sample,) = stability.stability(found, found.whole)
+    row = sample.estimate(0, "t")
+    assert row["value"] == 1 and row["low"] is row["high"] is None and row["why"] == jackknife.SAME
+
+
+@pytest.mark.parametrize("draws", [1, 2])
+def test_shared_variance_is_the_sum_over_pairs_within_draws_and_layers(draws):
+    random = np.random.default_rng(8)
+    masks = {"one": random.random((9, 50)) < 0.3, "two": random.random((9, 90)) < 0.6}
+    members = studies.members({"a": range(6), "b": range(3)}, draws)
+    found = tallies.from_masks(masks, members)
+    expected = [0.0, 0.0]
+    for i, j in itertools.combinations(range(9), 2):
+        if members.population[i] == members.population[j] and members.block[i] == members.block[j]:
+            for table in masks.values():
+                law = (table.shape[1], int(table[i].sum()), int(table[j].sum()))
+                expected[members.population[i]] += stats.hypergeom.var(*law)
+    assert stability.shared_variance(found, found.within) == pytest.approx(expected)
+
+
 def test_hand_computed():
     """Kept by 2, 2, 1 and 1 of three: p(1 − p) = 2/9 everywhere, so Φ = 1 − 3/2 · (2/9) ÷ (1/4) = −1/3."""
     masks = np.array([[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1]], dtype=bool)
@@ -193,16 +217,15 @@ def test_paired_difference_leaves_a_unit_out_of_both():
     assert found.half[0] == pytest.approx(stats.t(4).ppf(0.975) * error)
 
 
-def test_independent_difference_is_welch():
+def test_independent_difference_has_the_degrees_of_the_smaller_side():
     random = np.random.default_rng(6)
     first, second = random.random((4, 60)) < random.random(60), random.random((7, 60)) < 0.5
     a, b, found = two(first, second, unpaired=("b",))
     v = [(sample.influence[0] ** 2).sum() for sample in (a, b)]
-    degrees = sum(v) ** 2 / (v[0] ** 2 / 3 + v[1] ** 2 / 6)
     t = (a.value[0] - b.value[0]) / math.sqrt(sum(v))
     assert not found.paired and found.units == 11
     assert found.statistic[0] == pytest.approx(t)
-    assert found.p[0] == pytest.approx(2 * stats.t(degrees).sf(abs(t)))
+    assert found.p[0] == pytest.approx(2 * stats.t(3).sf(abs(t)))
 
 
 def test_members_that_lack_a_partner_take_part_with_fewer_degrees():

@@ -27,6 +27,7 @@ def test_the_whole_is_the_score_of_all():
     assert [size for metric, size in rows if metric == "vendi"] == [1, 2, 4, 8, 11]
     whole = rows["vendi", 11]
     assert whole["estimate"]["value"] == pytest.approx(vendi.score(kernels[0]))
+    assert whole["subsets"] is None
     assert "only one subset" in whole["estimate"]["why"] and whole["estimate"]["n"] == 11
     assert whole["null"]["low"] == pytest.approx(min(vendi.score(twin) for twin in kernels[1:]))
     assert rows["vendi", 1]["estimate"]["value"] == pytest.approx(1)
@@ -42,7 +43,12 @@ def test_the_mean_is_that_over_all_subsets():
         ]
         estimate = rows["vendi", size]["estimate"]
         assert estimate["value"] == pytest.approx(np.mean(scores), abs=float(0.4 * np.std(scores)))
-        assert min(scores) - 1e-12 <= estimate["low"] <= estimate["high"] <= max(scores) + 1e-12
+        assert estimate["low"] is estimate["high"] is None
+        assert estimate["why"] == "subsets of the masks at hand: no interval"
+        spread = rows["vendi", size]["subsets"]
+        assert spread["n"] == 100
+        assert min(scores) - 1e-12 <= spread["low"] < spread["high"] <= max(scores) + 1e-12
+        assert spread["low"] < estimate["value"] < spread["high"]
         assert "100 random subsets" in estimate["method"]
 
 
@@ -75,7 +81,7 @@ def test_masks_that_keep_everything_have_no_score():
     for (metric, _), row in rows.items():
         assert (row["estimate"]["value"] is None) == (metric == "vendi")
         if metric == "vendi":
-            assert "keeps every weight" in row["estimate"]["why"] and row["null"] is None
+            assert "keeps every weight" in row["estimate"]["why"] and row["null"] is row["subsets"] is None
 
 
 def test_large_subsets_are_left_out():

@@ -272,7 +272,9 @@ def test_members_that_all_predict_the_same(tmp_path, truth):
 def test_members_without_errors(tmp_path, truth):
     found = rows(studies.build(tmp_path, {"a": np.tile(truth, (3, 1)).astype(np.uint8)}, truth, LABELS))
     whys = {row["metric"]: row["estimate"].get("why") for row in found["function"]}
-    assert "makes no error" in whys["normalised_disagreement"] and "empty row" in whys["q_statistic"]
+    assert (
+        "no member makes an error" in whys["normalised_disagreement"] and "empty row" in whys["q_statistic"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -60,17 +60,20 @@ def test_masks_that_share_a_preference_have_lower_scores_than_random_ones():
 
 
 def drawn(random, members, size, kind, common):
-    """Members of one weight draw: at chance, with a shared preference, or of one of two kinds."""
+    """Members of one weight draw: at chance, with a shared preference, of two kinds, or half with one."""
+    if kind == "half":
+        own = random.choice([0.0, 0.95], members)
+        return np.concatenate([masks(random, 1, size, 0.5, common=common[0], strength=s) for s in own])
     if kind != "mixed":
         return masks(random, members, size, 0.5, common=common[0], strength=kind)
     which = random.integers(0, 2, members)
     return np.concatenate([masks(random, 1, size, 0.5, common=common[at], strength=0.7) for at in which])
 
 
-@pytest.mark.parametrize("kind", [0.0, 0.9, "mixed"])
-@pytest.mark.parametrize("draws", [[5], [12], [4, 4, 4]])
+@pytest.mark.parametrize("kind", [0.0, 0.9, "mixed", "half"])
+@pytest.mark.parametrize("draws", [[20], [20, 20]])
 def test_intervals_cover(draws, kind, monkeypatch):
-    """Nominal level 95 %, 300 replicates; conservative is accepted."""
+    """Nominal level 95 %, 300 replicates; more is accepted."""
     replicates, size = 300, 150
     monkeypatch.setattr(vendi, "ORDERS", {"vendi": 1.0})  # the others have no interval
     random, fixed = np.random.default_rng(sum(draws)), np.random.default_rng(7)

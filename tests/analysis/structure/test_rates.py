@@ -61,6 +61,12 @@ def test_an_axis_of_one_position_has_no_variance():
     assert np.isfinite(found["layer", rates.METRIC, "input"].value)
 
 
+def test_axes_of_few_positions_have_no_interval():
+    found = rates.measure({"layer": axes.count(np.random.RandomState(0).random_sample((4, 5)) < 0.5)})
+    assert found["layer", rates.METRIC, "output"].no_interval.endswith("5 positions; there are 4")
+    assert found["layer", rates.METRIC, "input"].no_interval == ""
+
+
 def test_vectors_are_means_over_the_other_axes():
     mask = np.random.RandomState(3).random_sample((4, 3, 2, 5)) < 0.4
     found = rates.vectors({"conv": axes.count(mask), "fc": axes.count(mask[:, :, 0, 0])})

@@ -63,13 +63,21 @@ def test_rare_events_in_few_members_have_no_interval(values, differing):
         f"needs 3 members that differ from the rest; there are {differing}"
     )
     [row] = filled([table.One(value, 0.1) for value in values])
-    assert row["estimate"]["low"] is not None
+    assert (row["estimate"]["low"] is None) == (differing == 0)
 
 
 def test_rare_events_in_many_members_have_an_interval():
     values = [3.0, 0.0, 2.0, 1.0]
     [row] = filled([table.One(value, 0.1) for value in values], rare=["metric"])
     assert row["estimate"]["high"] == estimates.mean_over_members(values, draws=2)["high"]
+    assert "approximate for skewed counts" in row["estimate"]["method"]
+
+
+def test_a_mean_whose_members_say_so_has_no_interval():
+    [row] = filled([table.One(value, 1.0, no_interval="too skewed") for value in (1.0, 2.0, 3.0, 5.0)])
+    assert row["estimate"]["value"] == 2.75 and row["chance"] == 1.0
+    assert row["estimate"]["low"] is row["estimate"]["high"] is None
+    assert row["estimate"]["why"] == "too skewed" and "why" not in row
 
 
 def test_simulated_chance_levels_are_a_distribution():
