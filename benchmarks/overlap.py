@@ -92,7 +92,7 @@ def large_rows(rounds: int) -> list[clock.Row]:
 
 def libraries(rounds: int) -> list[str]:
     """A table of its own: the same counts by other libraries, rate relative to this kernel on all cores."""
-    import faiss
+    import faiss  # pyright: ignore[reportMissingImports]  # an extra of its own
     import numkong
     from scipy.spatial import distance
     from sklearn import metrics
