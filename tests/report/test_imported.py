@@ -100,7 +100,7 @@ def test_imported_masks_beside_trained_ones(mixed: dom.Node) -> None:
 def test_imported_masks_are_none_that_were_trained(mixed: dom.Node) -> None:
     """What is said of trained masks leaves them out."""
     (message,) = [node.text() for node in mixed.by_id("s1-distances").all("p") if node.has("message")]
-    assert message.startswith("Trained masks that share base weights overlap")
+    assert message.startswith("Masks of pruners that share base weights overlap")
     assert "theirs" not in message
     references = mixed.by_id("references").text()
     assert "no such pruner" not in references
