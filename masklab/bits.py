@@ -3,6 +3,7 @@
 import math
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int64, Integer, UInt8, UInt32
@@ -127,22 +128,33 @@ def _tile(
 
     columns = left if right is None else right
     total = np.zeros((len(left), len(columns)), dtype=np.uint32)
+    counts = np.empty(_GROUP * _GROUP, dtype=np.uint32)  # used again: fresh memory costs page faults
     for start in range(0, left.shape[1], _BLOCK_BYTES)[share]:
         stop = start + _BLOCK_BYTES
         rows = np.ascontiguousarray(left[:, start:stop])
         others = rows if right is None else np.ascontiguousarray(right[:, start:stop])
+        views = [_view(rows[row : row + _GROUP], "uint1") for row in range(0, len(rows), _GROUP)]
         for column in range(0, len(others), _GROUP):
             group = others[column : column + _GROUP]
             own = total[:, column : column + _GROUP]
-            prepared = numkong.dots_pack(group, dtype="uint1")
-            for row in range(0, column if right is None else len(rows), _GROUP):
-                part = rows[row : row + _GROUP]
-                view = numkong.from_pointer(part.ctypes.data, part.shape, "uint1", owner=part)
-                own[row : row + _GROUP] += np.asarray(numkong.dots_packed(view, prepared))
+            before = range(0, column if right is None else len(rows), _GROUP)
+            prepared = numkong.dots_pack(group, dtype="uint1") if before else None
+            for number, row in enumerate(before):
+                found = counts[: views[number].shape[0] * len(group)].reshape(-1, len(group))
+                numkong.dots_packed(views[number], prepared, out=_view(found, "uint32"))
+                own[row : row + _GROUP] += found
             if right is None:  # the kernel leaves what is below its diagonal undefined
-                upper = np.triu(np.asarray(numkong.dots_symmetric(group, dtype="uint1")))
-                own[column : column + _GROUP] += upper
+                found = counts[: len(group) ** 2].reshape(-1, len(group))
+                numkong.dots_symmetric(group, dtype="uint1", out=_view(found, "uint32"))
+                own[column : column + _GROUP] += np.triu(found)
     return total
+
+
+def _view(array: np.ndarray, kind: str) -> Any:
+    """The kernel's view of an array, without a copy."""
+    import numkong
+
+    return numkong.from_pointer(array.ctypes.data, array.shape, kind, owner=array)
 
 
 def _mirror(total: Counts) -> None:
