@@ -138,7 +138,7 @@ def _tile(
             group = others[column : column + _GROUP]
             own = total[:, column : column + _GROUP]
             before = range(0, column if right is None else len(rows), _GROUP)
-            prepared = numkong.dots_pack(group, dtype="uint1") if before else None
+            prepared: Any = numkong.dots_pack(group, dtype="uint1") if before else None
             for number, row in enumerate(before):
                 found = counts[: views[number].shape[0] * len(group)].reshape(-1, len(group))
                 numkong.dots_packed(views[number], prepared, out=_view(found, "uint32"))
