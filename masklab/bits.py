@@ -3,7 +3,7 @@
 import math
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Int64, Integer, UInt8, UInt32
@@ -150,7 +150,7 @@ def _tile(
     return total
 
 
-def _view(array: np.ndarray, kind: str) -> Any:
+def _view(array: np.ndarray, kind: Literal["uint1", "uint32"]) -> Any:
     """The kernel's view of an array, without a copy."""
     import numkong
 
