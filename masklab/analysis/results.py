@@ -18,25 +18,6 @@ Row = dict[str, Any]
 OVERLAP = "overlap.npz"
 STRUCTURE = "structure.npz"
 
-MEASURED = (
-    "overlap",
-    "stability",
-    "spread",
-    "sums",
-    "consensus",
-    "tests",
-    "clusters",
-    "structure",
-    "function",
-    "ensembles",
-    "scatter",
-    "diversity",
-    "rarefaction",
-    "movement",
-    "settling",
-)
-"""Lists that the sections make; one that a section did not make is empty."""
-
 _MEMBER_NUMBERS = {
     "index": int,
     "block": int,
@@ -88,7 +69,7 @@ def assemble(
         "members": members,
         "failures": failures,
         "accuracy": accuracies,
-        **{key: found.rows.get(key, []) for key in MEASURED},
+        **{key: found.rows.get(key, []) for key in tables.MEASURED},
         "scope": found.rows.get("scope"),
         "nulls": found.rows.get("nulls", []),
         "landscape": list(landscape),

@@ -128,7 +128,7 @@ def gather(
         distances,
         archive.seed,
         number,
-        memory=max(memory - _needed(len(ids), len(sizes)), memory // 4),
+        memory=max(spare, memory // 4),
         threads=threads,
     )
     return Material(archive, design, counted, distances, matched)

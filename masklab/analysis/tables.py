@@ -13,11 +13,7 @@ Row = dict[str, Any]
 ALWAYS = ("members", "overlap", "embeddings")
 """Tables that are written even without rows."""
 
-NAMES = (
-    "populations",
-    "members",
-    "failures",
-    "accuracy",
+MEASURED = (
     "overlap",
     "stability",
     "spread",
@@ -33,10 +29,10 @@ NAMES = (
     "rarefaction",
     "movement",
     "settling",
-    "landscape",
-    "nulls",
-    "warnings",
 )
+"""Lists that the sections make; one that a section did not make is empty."""
+
+NAMES = ("populations", "members", "failures", "accuracy", *MEASURED, "landscape", "nulls", "warnings")
 """Keys of `results.json` that are tables as they are."""
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from masklab import analysis
-from masklab.analysis import distances, embeddings, results
+from masklab.analysis import distances, embeddings, tables
 from masklab.archive import Archive, files
 from masklab.errors import ArchiveError, ConfigError
 
@@ -34,7 +34,7 @@ def test_what_is_written_is_what_is_returned(study, found):
     assert files.read_json(study.directory / "analysis" / "results.json") == found
     assert list(found) == [
         "schema", "study", "created", "without_pairs", "populations", "members", "failures", "accuracy",
-        *results.MEASURED, "scope", "nulls", "landscape", "embeddings", "warnings",
+        *tables.MEASURED, "scope", "nulls", "landscape", "embeddings", "warnings",
     ]  # fmt: skip
     assert found["landscape"] == [{"a": "beta"}] and found["study"] == study.study
 
@@ -69,7 +69,7 @@ def test_tables_hold_the_same_numbers(study, found):
     own, twin = (points[points["masks"] == masks] for masks in ("members", "twin"))
     assert own["x"].tolist() == [point["x"] for point in embedding["points"]]
     assert twin["y"].tolist() == [point["y"] for point in embedding["twin"]["points"]]
-    for name in results.MEASURED:
+    for name in tables.MEASURED:
         assert (folder / f"{name}.csv").exists() == bool(found[name])
     assert pd.read_csv(folder / "interpolation.csv").to_dict("records") == [POINT]
 
@@ -98,8 +98,8 @@ def test_same_input_same_bytes(tmp_path):
         document.pop("created")
         stripped.append(json.dumps(document))
     assert contents[0] == contents[1] and stripped[0] == stripped[1]
-    tables = ("populations", "accuracy", "members", "embeddings", "nulls", "warnings", *results.MEASURED)
-    measured = {f"{name}.csv" for name in tables if document[name]}
+    names = ("populations", "accuracy", "members", "embeddings", "nulls", "warnings", *tables.MEASURED)
+    measured = {f"{name}.csv" for name in names if document[name]}
     assert set(contents[0]) == measured | {"overlap.npz", "structure.npz"}
 
 
