@@ -46,8 +46,8 @@ class Tensors:
         return {**trained, **rest}
 
 
-def _mode(network: nn.Module, training: bool) -> None:
-    if network.training is not training:
+def _mode(network: nn.Module, training: bool | None) -> None:
+    if training is not None and network.training is not training:
         network.train(training)
 
 
@@ -61,7 +61,7 @@ def logits(
     network: nn.Module,
     tensors: Tensors,
     images: Float[Tensor, "*members batch c h w"],
-    training: bool = False,
+    training: bool | None = False,
 ) -> Float[Tensor, "members batch classes"]:
     """Outputs of every member, float32.
 
@@ -70,7 +70,7 @@ def logits(
         network: A plain module; its own parameters are not used.
         tensors: Parameters and running statistics, in the images' precision.
         images: Normalised images: one batch for all members, or one per member.
-        training: Whether layers that tell training from evaluation behave as in training.
+        training: Whether layers that tell training from evaluation behave as in training; None: as they are.
     """
     _mode(network, training)
     shared = images.ndim == 4

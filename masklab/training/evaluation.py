@@ -48,7 +48,7 @@ def estimate_statistics(trainer: "Trainer") -> None:
     cohort, recipe, pixels = trainer.cohort, trainer.cohort.training, trainer.images
     few = imaging.normalise(pixels.train[0][:2], pixels.mean, pixels.deviation).to(trainer.dtype)
     random = randomness.draws(trainer.network, cohort.tensors(trainer.dtype, slice(0, 1)), few)
-    with torch.no_grad(), torch.random.fork_rng(enabled=random), _averaging(trainer.network) as count:
+    with torch.no_grad(), torch.random.fork_rng(enabled=random), averaging(trainer.network) as count:
         for member, level in enumerate(cohort.levels):
             batches = imaging.epoch_batches(
                 pixels, cohort.seed, [level], 0, recipe.batch_size, recipe.augment, dtype=trainer.dtype
@@ -62,10 +62,15 @@ def estimate_statistics(trainer: "Trainer") -> None:
                 engines.logits("loop", trainer.network, tensors, images, training=True)
 
 
+def normalising(network: nn.Module) -> list[nn.modules.batchnorm._NormBase]:
+    """The parts of a network that have running statistics."""
+    return [part for part in network.modules() if isinstance(part, nn.modules.batchnorm._NormBase)]
+
+
 @contextmanager
-def _averaging(network: nn.Module) -> Iterator[Callable[[int], None]]:
+def averaging(network: nn.Module) -> Iterator[Callable[[int], None]]:
     """Function to be called with the number of each batch, for running statistics that are plain means."""
-    norms = [part for part in network.modules() if isinstance(part, nn.modules.batchnorm._NormBase)]
+    norms = normalising(network)
     before = [norm.momentum for norm in norms]
 
     def count(batch: int) -> None:

@@ -1,0 +1,171 @@
+"""Many networks on the same images: the landscape's only forward pass."""
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from masklab.archive import Archive
+from masklab.landscape.ends import State
+from masklab.landscape.images import Images
+from masklab.landscape.tasks import Outcome, Task
+from masklab.training import choice, cohort, engines, evaluation, memory
+
+_FORWARD_AT_ONCE = {"cpu": 6000, "cuda": 2**17}
+"""Networks × images in one call: on a CPU larger ones fall out of cache."""
+
+_WEIGHTS_AT_ONCE = 2**23
+_NETWORKS_AT_ONCE = {"cpu": 66, "cuda": 256}
+_LEAST_IMAGES = 32
+
+_LOOP_IMAGES = 256
+"""Images of one call when networks are evaluated one after the other: larger activations leave the cache."""
+
+
+class Evaluator:
+    """Evaluates tasks; one at a time per evaluator (see `twin`).
+
+    Attributes:
+        images: What networks are evaluated on.
+        at_once: Networks in one call.
+        reestimates: Whether running statistics are re-estimated.
+    """
+
+    def __init__(self, archive: Archive, images: Images, *, device: str, reestimate: bool) -> None:
+        study = archive.study
+        self.images, self.device = images, device
+        self.engine: choice.Engine = choice.expected(study, device)
+        self.network = cohort.build_network(study, device)
+        self.buffers = [buffer["name"] for buffer in study["network"]["buffers"]]
+        self.reestimates = reestimate and bool(self.buffers)
+        self.weights = sum(layer["size"] for layer in study["network"]["layers"])
+        most = _WEIGHTS_AT_ONCE if device == "cpu" else memory.available(device) // 64
+        self.at_once = max(1, min(_NETWORKS_AT_ONCE[device], most // self.weights))
+        self.labels = {split: torch.from_numpy(own).to(device) for split, own in images.labels.items()}
+
+    def twin(self) -> "Evaluator":
+        """Another one for another thread: a network holds what it computes with."""
+        other = copy.copy(self)
+        other.network = copy.deepcopy(self.network)
+        return other
+
+    def cost(self, task: Task) -> int:
+        """Evaluations (networks × images) that a task takes."""
+        images = sum(self.images.number(split) for split in task.splits)
+        if self.reestimates and not task.stored:
+            images += sum(len(batch) for batch in self.images.statistics)
+        return task.networks * images
+
+    @property
+    def bytes(self) -> int:
+        """Memory that an evaluation takes beside what is kept of it: states while they are built."""
+        return 4 * 4 * self.weights * self.at_once
+
+    def run(self, piece: Sequence[Task]) -> list[Outcome]:
+        """Outcomes of the tasks of a piece, which share splits and treatment of statistics."""
+        parts = [
+            (task, list(range(start, min(start + self.at_once, task.networks))))
+            for task in piece
+            for start in range(0, task.networks, self.at_once)
+        ]
+        answers: list[dict[str, tuple[np.ndarray, np.ndarray]]] = []
+        for some in self._calls(parts):
+            states = [task.build(positions) for task, positions in some]
+            answers += self._evaluate(_joined(states), [len(own) for _, own in some], some[0][0])
+        found, at = [], 0
+        for task in piece:
+            number = -(-task.networks // self.at_once)
+            found.append(self._outcome(answers[at : at + number], task))
+            at += number
+        return found
+
+    def _calls(self, parts: list[tuple[Task, list[int]]]) -> Iterator[list[tuple[Task, list[int]]]]:
+        """Parts of tasks that are evaluated in one call."""
+        some: list[tuple[Task, list[int]]] = []
+        for part in parts:
+            if some and sum(len(own) for _, own in some) + len(part[1]) > self.at_once:
+                yield some
+                some = []
+            some.append(part)
+        if some:
+            yield some
+
+    def _evaluate(
+        self, state: State, sizes: list[int], task: Task
+    ) -> list[dict[str, tuple[np.ndarray, np.ndarray]]]:
+        """Split → classes and losses, for each of the parts that a state is made of."""
+        found: list[dict[str, tuple[np.ndarray, np.ndarray]]] = [{} for _ in sizes]
+        with torch.inference_mode():
+            if self.reestimates and not task.stored:
+                state = self.with_statistics(state)
+            for split in task.splits:
+                logits = self.logits(state, self.images.pixels[split])
+                truth = self.labels[split].expand(sum(sizes), -1)
+                losses = nn.functional.cross_entropy(logits.flatten(0, 1), truth.flatten(), reduction="none")
+                classes = logits.argmax(2).to(torch.int32)
+                both = (classes.cpu().numpy(), losses.view(truth.shape).cpu().numpy())
+                small = (both[0].astype(np.uint8 if logits.shape[2] <= 256 else np.uint16), both[1])
+                for at, size in enumerate(sizes):
+                    start = sum(sizes[:at])
+                    found[at][split] = (small[0][start : start + size], small[1][start : start + size])
+        return found
+
+    def logits(
+        self, state: State, pixels: Float[Tensor, "images c h w"]
+    ) -> Float[Tensor, "networks images classes"]:
+        """Outputs of networks on images, in evaluation mode."""
+        number = len(next(iter(state.values())))
+        tensors = self._tensors(state)
+        together = number if self.engine == "vmap" else 1
+        size = max(_LEAST_IMAGES, _FORWARD_AT_ONCE[self.device] // together)
+        if self.engine == "loop":
+            size = min(size, _LOOP_IMAGES)
+        outputs = [engines.logits(self.engine, self.network, tensors, part) for part in pixels.split(size)]
+        return torch.cat(outputs, dim=1)
+
+    def with_statistics(self, state: State) -> State:
+        """The same networks with running statistics that are plain means over the statistics batches.
+
+        Only normalisation layers behave as in training: nothing is dropped, so that nothing is random.
+        """
+        number = len(next(iter(state.values())))
+        fresh = {
+            name: torch.zeros_like(state[name]).expand(number, *state[name].shape[1:]).clone()
+            for name in self.buffers
+        }
+        tensors = self._tensors({**state, **fresh})
+        self.network.eval()
+        norms = evaluation.normalising(self.network)
+        for norm in norms:
+            norm.train()
+        with evaluation.averaging(self.network) as count:
+            for step, batch in enumerate(self.images.statistics):
+                count(step)
+                engines.logits(self.engine, self.network, tensors, batch, training=None)
+        for norm in norms:
+            norm.eval()
+        return {**state, **tensors.buffers}
+
+    def _tensors(self, state: State) -> engines.Tensors:
+        buffers = {name: state[name] for name in self.buffers}
+        return engines.Tensors({n: values for n, values in state.items() if n not in buffers}, {}, buffers)
+
+    def _outcome(self, parts: list[dict[str, tuple[np.ndarray, np.ndarray]]], task: Task) -> Outcome:
+        def whole(split: str, of: int) -> np.ndarray:
+            return np.concatenate([part[split][of] for part in parts])
+
+        return Outcome(
+            {split: whole(split, 0) for split in task.splits},
+            {split: whole(split, 1) for split in task.splits},
+            {split: self.images.labels[split] for split in task.splits},
+        )
+
+
+def _joined(states: Sequence[Mapping[str, Tensor]]) -> State:
+    """One state of many networks."""
+    if len(states) == 1:
+        return dict(states[0])
+    return {name: torch.cat([state[name] for state in states]) for name in states[0]}
