@@ -5,9 +5,17 @@ within them (Simpson's paradox). So every pair that counts is of one population 
 centred within these strata, and members change places within them only. A partial Mantel test, whose error
 is inflated, has no place here.
 
+The interval is that of the jackknife on Fisher's scale, artanh r. Where a few members are far from the rest
+of theirs, they alone make its variance, and t with n − 1 degrees of freedom is too short: r ± that covers 83
+to 95 % by simulation. Instead the degrees of freedom are the number of seeds that have a part in the
+variance, (Σd²)² ÷ Σd⁴ of their deviations d, and the interval is at least as wide as what 95 % of the
+permutations reach. Then it covers 94 to 99 %, and 97 to 99 % for members of equal spread: conservative.
+
 Source: Mantel, The detection of disease clustering and a generalized regression approach (Cancer Research
 27, 1967); Guillot & Rousset, Dismantling the Mantel tests (Methods in Ecology and Evolution 4, 2013) on
-partial ones.
+partial ones; Fisher, On the "probable error" of a coefficient of correlation deduced from a small sample
+(Metron 1, 1921) for the scale; Satterthwaite, An approximate distribution of estimates of variance components
+(Biometrics Bulletin 2, 1946) for degrees of freedom from unequal parts.
 """
 
 import math
@@ -19,7 +27,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from masklab import seeds
-from masklab.analysis import estimates, verdicts
+from masklab.analysis import estimates, jackknife, verdicts
 from masklab.analysis.design import Design
 from masklab.analysis.function import relabelings, strata
 
@@ -28,10 +36,13 @@ LEAST_FOR_INTERVAL = 5
 
 METHOD = (
     "Mantel correlation within each population and draw of base weights, {over}; two-sided, seeds permuted "
-    "within both, all members of a seed together; leave-one-seed-out jackknife, t with n − 1 degrees of "
-    "freedom, too narrow where a few members are far from the rest of theirs (p is not); for these weight "
-    "draws and test images"
+    "within both, all members of a seed together; leave-one-seed-out jackknife of artanh r, t with as many "
+    "degrees of freedom as seeds share in its variance, and no narrower than what permutations reach; "
+    "conservative; for these weight draws and test images"
 )
+
+_NEAREST_ONE = 1 - 1e-9
+"""Largest correlation whose artanh is taken."""
 
 _WORK = 200_000_000
 _LEAST_PERMUTATIONS = 199
@@ -47,6 +58,7 @@ class Test:
     Attributes:
         r: The correlation; NaN where undefined.
         without: The same without each seed; NaN where undefined.
+        reached: Absolute value that 95 % of the relabelings do not exceed; NaN where undefined.
         p: Share of relabelings with as large an absolute value; NaN where undefined.
         smallest_p: The smallest p that any data could give.
         permutations: Number of relabelings.
@@ -56,6 +68,7 @@ class Test:
 
     r: float
     without: Float64[np.ndarray, " units"]
+    reached: float
     p: float
     smallest_p: float
     permutations: int
@@ -81,15 +94,16 @@ def test(chosen: Sequence[strata.Stratum], seed: int) -> Test:
     if not kept:
         few = f"no population has {strata.LEAST_MEMBERS} members of one draw of base weights that predict"
         why = "in each of them all pairs have the same distance" if chosen else few
-        return Test(math.nan, np.zeros(0), math.nan, math.nan, 0, False, why)
+        return Test(math.nan, np.zeros(0), math.nan, math.nan, math.nan, 0, False, why)
     factors = _factors(kept)
     units = np.unique(np.concatenate([stratum.units for stratum in kept]))
     possible = relabelings.of(_patterns(kept, units))
     observed = float(sum(f * stratum.sums()[2] for f, stratum in zip(factors, kept, strict=True)))
-    values = _permuted(kept, factors, units, possible, seed)
-    p = verdicts.p_value(abs(observed), np.abs(values), exact=possible.exact)
+    values = np.abs(_permuted(kept, factors, units, possible, seed))
+    reached = float(np.quantile(values, estimates.LEVEL, method="higher"))
+    p = verdicts.p_value(abs(observed), values, exact=possible.exact)
     smallest = possible.smallest_p(len(values))
-    return Test(observed, _without(kept, units), p, smallest, len(values), possible.exact)
+    return Test(observed, _without(kept, units), reached, p, smallest, len(values), possible.exact)
 
 
 def rows(
@@ -118,21 +132,20 @@ def rows(
 def _row(name: str | None, chosen: Sequence[strata.Stratum], found: Test, kind: strata.Kind) -> Row:
     over = "pooled over the draws" if name else "mean over the populations weighted by pairs"
     units = len(found.without)
-    half, why = math.nan, found.why
+    low, high, why = math.nan, math.nan, found.why
     if not why and max(len(stratum.units) for stratum in chosen) < LEAST_FOR_INTERVAL:
         why = f"an interval needs {LEAST_FOR_INTERVAL} members of one population and one draw of base weights"
     elif not why and not np.isfinite(found.without).all():
         why = "without one of the seeds all pairs have the same distance"
     elif not why:
-        spread = (units - 1) * float(found.without.var())
-        half = estimates.t_quantile(units - 1) * math.sqrt(spread)
-    ends = np.clip([found.r - half, found.r + half], -1.0, 1.0)
+        low, high = _interval(found)
+        why = jackknife.SAME if math.isnan(low) else ""
     method = METHOD.format(over=over)
     return verdicts.row(
         "mantel",
         a=name,
         statistic=found.r,
-        estimate=estimates.estimate(found.r, *ends.tolist(), method=method, n=units, why=why),
+        estimate=estimates.estimate(found.r, low, high, method=method, n=units, why=why),
         effect=f"{kind.capitalize()} correlation of Hamming distance and disagreement",
         chance=None if found.why else 0.0,
         p=found.p,
@@ -146,6 +159,23 @@ def _row(name: str | None, chosen: Sequence[strata.Stratum], found: Test, kind: 
         method=method,
         why=found.why,
     )
+
+
+def _interval(found: Test) -> tuple[float, float]:
+    """Ends of the interval; NaN where it would have no width."""
+    from scipy import special
+
+    r, without, reached = (
+        np.arctanh(np.clip(each, -_NEAREST_ONE, _NEAREST_ONE))
+        for each in (found.r, found.without, found.reached)
+    )
+    if np.ptp(without) < 1 - _NEAREST_ONE:
+        return math.nan, math.nan
+    squares = (without - without.mean()) ** 2
+    degrees = squares.sum() ** 2 / (squares**2).sum()
+    quantile = special.stdtrit(degrees, (1 + estimates.LEVEL) / 2)
+    half = max(quantile * math.sqrt(jackknife.variance(without)), reached)
+    return float(np.tanh(r - half)), float(np.tanh(r + half))
 
 
 def _factors(chosen: Sequence[strata.Stratum]) -> list[float]:

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,8 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from masklab.analysis import design as designs
-from masklab.analysis import estimates
-from masklab.analysis.between import permdisp, permutations
+from masklab.analysis import estimates, verdicts
+from masklab.analysis.between import permdisp, permutations, variance
 from tests.analysis.between import synthetic
 
 
@@ -81,7 +83,7 @@ def test_agrees_with_scikit_bio_where_nothing_is_corrected(seed):
         np.array([[[of(own)] for own in cells]], dtype=float)
         for of in (len, np.sum, lambda own: (own**2).sum())
     )
-    found = permdisp.analysis(counts, sums, squares)
+    found = variance.analysis(counts, sums, squares)
     assert found.ratio == pytest.approx(theirs["test statistic"])
     assert found.ratio == pytest.approx(stats.f_oneway(*cells).statistic)
 
@@ -94,7 +96,7 @@ def test_analysis_of_variance_is_that_of_a_regression_on_draws_and_populations(d
     cells = np.zeros((3, 1, populations, draws))
     for each, of_each in zip(cells[:, 0], (np.ones(len(design)), values, values**2), strict=True):
         np.add.at(each, (design.population, design.block), of_each)
-    found = permdisp.analysis(*cells)
+    found = variance.analysis(*cells)
     total, left, effects = regression(design, values, populations)
     assert found.total[0] == pytest.approx(total)
     assert found.explained[0] == pytest.approx(total - left)
@@ -140,6 +142,50 @@ def test_exact_p_of_five_pairs_is_the_share_of_the_sixteen_relabelings():
     t = value / ((value - low) / estimates.t_quantile(4))
     assert row["p"] == pytest.approx(max(reached.mean(), 2 * stats.t(4).sf(abs(t))))
     assert (row["smallest_p"], row["exact"], row["permutations"]) == (1 / 16, True, 16)
+
+
+def by_pairs(design, values, where):
+    """Smallest adjusted p of the jackknife's t of the pairs; each pair by itself, on one draw."""
+    found = []
+    for a, b in itertools.combinations(range(len(design.names)), 2):
+        own = np.flatnonzero(np.isin(design.population, (a, b)))
+        pair = design.only(own)
+        without = []
+        for unit in np.unique(pair.unit):
+            left = pair.unit != unit
+            some = by_points(pair.only(np.flatnonzero(left)), where[own][left])
+            without.append(some[pair.population[left] == 0].mean() - some[pair.population[left] == 1].mean())
+        error = np.sqrt((len(without) - 1) * np.var(without))
+        apart = values[design.population == a].mean() - values[design.population == b].mean()
+        fewer = min((design.population == each).sum() for each in (a, b))
+        found.append(2 * stats.t(fewer - 1).sf(abs(apart) / error))
+    return stats.false_discovery_control(found).min()
+
+
+@pytest.mark.parametrize("populations", [2, 3, 4])
+def test_p_is_no_smaller_than_that_of_the_jackknife_over_the_pairs(populations):
+    """One member in five is far from the rest: there relabeling alone gives the smaller p."""
+    larger = 0
+    for seed in range(10):
+        design = synthetic.design_of(6, populations)
+        where, _ = synthetic.points(design, seed)
+        where[np.random.default_rng(seed).random(len(design)) < 0.2] *= 4
+        squared = ((where[:, None] - where[None]) ** 2).sum(axis=-1)
+        expected = by_pairs(design, by_points(design, where), where)
+        row = permdisp.row(design, squared, 0)
+        assert row["p"] >= expected - 1e-12
+        values = stretched(design, by_points(design, where))
+        relabeled = permutations.of(design, 0)
+        statistic = [
+            sum(values[batch == label].sum() ** 2 for label in range(populations))
+            for batches in relabeled.chunks()
+            for batch in batches
+        ]
+        observed = sum(values[design.population == label].sum() ** 2 for label in range(populations))
+        p = verdicts.p_value(observed, np.array(statistic), exact=relabeled.exact)
+        assert row["p"] == pytest.approx(max(p, expected))
+        larger += expected > p
+    assert larger > 0
 
 
 def test_a_location_difference_changes_nothing():
@@ -197,13 +243,20 @@ def test_small_cells_are_left_out():
 
 
 def test_populations_that_meet_on_no_draw_are_each_compared_with_those_they_meet():
-    ids = [f"{name}/{unit:04d}" for name in "abcd" for unit in range(8)]
-    blocks = {member: int(member[2:]) // 4 for member in ids}
+    ids = [f"{name}/{unit:04d}" for name in "abcd" for unit in range(16)]
+    blocks = {member: int(member[2:]) // 8 for member in ids}
     design = designs.make(ids, blocks)
-    kept = [at for at in range(32) if (design.population[at] < 2) == (design.block[at] == 0)]
-    row = permdisp.row(design.only(kept), synthetic.points(design.only(kept))[1], 0)
+    kept = [at for at in range(64) if (design.population[at] < 2) == (design.block[at] == 0)]
+    chosen = design.only(kept)
+    where, _ = synthetic.points(chosen)
+    row = permdisp.row(chosen, ((where[:, None] - where[None]) ** 2).sum(axis=-1), 0)
     assert row["statistic"] > 0
     assert row["p"] is not None
+    where[chosen.population == 0] *= 100  # of six pairs only two meet; that of b and c, or d, says nothing
+    row = permdisp.row(chosen, ((where[:, None] - where[None]) ** 2).sum(axis=-1), 0)
+    where[chosen.population == 1] *= 100
+    other = permdisp.row(chosen, ((where[:, None] - where[None]) ** 2).sum(axis=-1), 0)
+    assert row["p"] < 0.05 < other["p"]
 
 
 @pytest.mark.parametrize(

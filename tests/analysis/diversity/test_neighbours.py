@@ -54,16 +54,16 @@ def test_nearest_within_weight_draws_only():
     assert rows["nearest_mean"]["value"] == pytest.approx((0.25 + 1) / 2)
     assert rows["distinct"]["value"] == 2 and rows["duplicate_groups"]["value"] == 0
     assert "mean over 2 weight draws" in rows["nearest_mean"]["method"]
-    assert "at least 20 masks of each weight draw" in rows["nearest_mean"]["why"]
+    assert "at least 30 masks of each weight draw" in rows["nearest_mean"]["why"]
 
 
-@pytest.mark.parametrize("members", [19, 20])
-def test_the_mean_has_an_interval_from_twenty_masks_on(members):
+@pytest.mark.parametrize("members", [29, 30])
+def test_the_mean_has_an_interval_from_thirty_masks_on(members):
     found = np.random.default_rng(0).random((members, 60)) < 0.5
     group = groups.Group("a", "all", [np.arange(members)])
     estimate = neighbours.rows(group, 60, distances_of([found]).hamming_count(), [])[0]["estimate"]
     assert estimate["method"].startswith("the distance to be expected of as many masks; ")
-    if members < 20:
+    if members < 30:
         assert estimate["low"] is None and estimate["why"] == groups.too_few(group)
     else:
         assert estimate["low"] < estimate["value"] < estimate["high"]

@@ -108,12 +108,12 @@ def test_near_chance_the_variance_is_that_of_the_sum_over_pairs():
 @pytest.mark.parametrize(
     ("draws", "said"),
     [
-        ([0], "at least 20 masks: with fewer"),
-        ([0] * 19, "too narrow where masks differ in kind"),
-        ([0] * 20 + [1] * 19, "at least 20 masks of each weight draw"),
+        ([0], "at least 30 masks: with fewer"),
+        ([0] * 29, "too narrow where masks differ in kind"),
+        ([0] * 30 + [1] * 29, "at least 30 masks of each weight draw"),
         ([0] * 257, "up to 256 masks"),
-        ([0] * 20, ""),
-        ([0] * 20 + [1] * 21, ""),
+        ([0] * 30, ""),
+        ([0] * 30 + [1] * 31, ""),
     ],
 )
 def test_intervals_where_they_cover(draws, said):

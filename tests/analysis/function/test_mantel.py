@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from masklab.analysis import design, estimates, verdicts
+from masklab.analysis import design, jackknife, verdicts
 from masklab.analysis.function import mantel, relabelings, strata
 
 
@@ -147,9 +147,12 @@ def test_rows_have_an_effect_an_interval_and_adjusted_p():
     assert [row["a"] for row in found] == ["a", "b", "few", None]
     a, b, few, combined = found
     single = mantel.test([one for one in strata.of(x, y, who) if one.population == "a"], 0)
-    half = estimates.t_quantile(6) * math.sqrt(6 * single.without.var())
-    assert a["estimate"]["low"] == pytest.approx(max(-1, single.r - half))
-    assert a["estimate"]["high"] == pytest.approx(min(1, single.r + half))
+    z = np.arctanh(single.without)
+    part = (z - z.mean()) ** 2 / ((z - z.mean()) ** 2).sum()
+    half = stats.t(1 / (part**2).sum()).ppf(0.975) * math.sqrt(6 * z.var())
+    assert half > np.arctanh(single.reached)
+    assert np.arctanh(a["estimate"]["low"]) == pytest.approx(np.arctanh(single.r) - half)
+    assert np.arctanh(a["estimate"]["high"]) == pytest.approx(np.arctanh(single.r) + half)
     assert (a["statistic"], a["chance"], a["n"], a["pairs"]) == (pytest.approx(single.r), 0, 7, 21)
     assert (a["units"], a["blocks"], a["layer"], a["block"]) == (7, 1, "whole", "within")
     expected = stats.false_discovery_control([a["p"], b["p"]])
@@ -160,6 +163,31 @@ def test_rows_have_an_effect_an_interval_and_adjusted_p():
     assert combined["statistic"] == pytest.approx((a["statistic"] + b["statistic"]) / 2)
     fields = verdicts.row("", effect="", estimate={}, method="", units=0, n=0)
     assert all(set(row) - {"why"} == set(fields) for row in found)
+
+
+def test_an_interval_is_as_wide_as_what_permutations_reach():
+    """One seed is far from the rest in each: what is left without any other is much the same."""
+    random = np.random.RandomState(0)
+    who, narrow = of({"a": 6}), 0
+    for _ in range(20):
+        x, y = (
+            np.linalg.norm(points[:, None] - points, axis=2)
+            for points in (random.standard_normal((6, 3)) * random.choice([1, 9], (6, 1)) for _ in range(2))
+        )
+        found = mantel.test(strata.of(x, y, who), 0)
+        (row,) = mantel.rows(x, y, who, 0)
+        half = np.arctanh(row["estimate"]["high"]) - np.arctanh(found.r)
+        assert half >= np.arctanh(found.reached) * (1 - 1e-9)
+        assert found.p <= 0.05 or row["estimate"]["low"] <= 0 <= row["estimate"]["high"]
+        narrow += half <= np.arctanh(found.reached) * (1 + 1e-9)
+    assert 0 < narrow < 20
+
+
+def test_distances_of_which_one_is_the_other_have_no_width():
+    x = distances(np.random.RandomState(0), 6)
+    (row,) = mantel.rows(x, 2 * x, of({"a": 6}), 0)
+    assert row["statistic"] == pytest.approx(1.0) and row["estimate"]["low"] is None
+    assert row["estimate"]["why"] == jackknife.SAME
 
 
 def test_small_strata_have_no_interval_but_a_p():

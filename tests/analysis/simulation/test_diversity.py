@@ -60,9 +60,12 @@ def test_masks_that_share_a_preference_have_lower_scores_than_random_ones():
 
 
 def drawn(random, members, size, kind, common):
-    """Members of one weight draw: at chance, with a shared preference, of two kinds, or half with one."""
-    if kind == "half":
-        own = random.choice([0.0, 0.95], members)
+    """Members of one weight draw: at chance, with a shared preference, or of two kinds.
+
+    Of `half` each second one shares a preference, of `outlying` all but one in seven do.
+    """
+    if kind in ("half", "outlying"):
+        own = random.choice([0.0, 0.9], members, p=[1 / 7, 6 / 7] if kind == "outlying" else None)
         return np.concatenate([masks(random, 1, size, 0.5, common=common[0], strength=s) for s in own])
     if kind != "mixed":
         return masks(random, members, size, 0.5, common=common[0], strength=kind)
@@ -70,11 +73,17 @@ def drawn(random, members, size, kind, common):
     return np.concatenate([masks(random, 1, size, 0.5, common=common[at], strength=0.7) for at in which])
 
 
-@pytest.mark.parametrize("kind", [0.0, 0.9, "mixed", "half"])
-@pytest.mark.parametrize("draws", [[20], [20, 20]])
-def test_intervals_cover(draws, kind, monkeypatch):
-    """Nominal level 95 %, 300 replicates; more is accepted."""
-    replicates, size = 300, 150
+@pytest.mark.parametrize(
+    ("kind", "draws"),
+    [
+        *((kind, [30]) for kind in (0.0, 0.9, "mixed", "half", "outlying")),
+        (0.0, [30, 30]),
+        ("half", [30, 30]),
+    ],
+)
+def test_intervals_cover(kind, draws, monkeypatch):
+    """Nominal level 95 %, 200 replicates; more is accepted."""
+    replicates, size = 200, 150
     monkeypatch.setattr(vendi, "ORDERS", {"vendi": 1.0})  # the others have no interval
     random, fixed = np.random.default_rng(sum(draws)), np.random.default_rng(7)
     common = fixed.standard_normal((len(draws), 2, size))

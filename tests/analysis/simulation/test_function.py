@@ -125,8 +125,7 @@ def least_coverage(replicates):
 )
 def test_intervals_of_mantel_cover_the_correlation(populations, draws, noise, monkeypatch):
     """The truth is the correlation over very many pairs of independent members; `noise` None: unrelated."""
-    monkeypatch.setattr(relabelings, "PERMUTATIONS", 1)
-    monkeypatch.setattr(mantel, "_LEAST_PERMUTATIONS", 1)
+    monkeypatch.setattr(relabelings, "PERMUTATIONS", 99)
     random, replicates = np.random.default_rng(5), 400 // len(populations)
 
     def draw(count):
@@ -142,6 +141,30 @@ def test_intervals_of_mantel_cover_the_correlation(populations, draws, noise, mo
         row = mantel.rows(first, second, who, 0)[-1]
         found.append((row["estimate"]["low"], row["estimate"]["high"]))
     assert coverage(found, truth) >= least_coverage(replicates)
+
+
+@pytest.mark.parametrize("members", [5, 12, 20])
+@pytest.mark.parametrize("related", [True, False])
+def test_intervals_of_mantel_cover_where_members_have_lognormal_spread(members, related, monkeypatch):
+    """A few members are far from the rest, in masks and predictions, together or not; r itself is covered."""
+    monkeypatch.setattr(relabelings, "PERMUTATIONS", 99)
+    random, replicates, who = np.random.default_rng(members), 300, of({"a": members}, 1)
+
+    def draw(count):
+        spread = np.exp(random.standard_normal((2, count, 1)))
+        first, second = spread[0] * random.standard_normal((2, count, 30))
+        return first, second if related else second * spread[1] / spread[0]
+
+    halves = [np.linalg.norm(points[::2] - points[1::2], axis=1) for points in draw(200_000)]
+    truth, found, p = np.corrcoef(*halves)[0, 1] if related else 0.0, [], []
+    for at in range(replicates):
+        first, second = map(euclidean, draw(members))
+        (row,) = mantel.rows(first, second, who, at)
+        found.append((row["estimate"]["low"], row["estimate"]["high"]))
+        p.append(row["p"])
+    assert coverage(found, truth) >= least_coverage(replicates)
+    rate = np.mean(np.array(p) <= LEVEL)
+    assert rate >= 0.5 if related else abs(rate - LEVEL) <= tolerance(LEVEL, replicates)
 
 
 IMAGES, LABELS = 100, 4

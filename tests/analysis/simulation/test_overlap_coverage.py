@@ -105,6 +105,25 @@ def test_coverage_at_chance_is_conservative(members, paired, name):
             assert found > 0.97, metric
 
 
+@pytest.mark.parametrize(("first", "second"), [(20, 3), (20, 5), (8, 5)])
+@pytest.mark.parametrize("shared", [True, False])
+def test_coverage_of_sides_of_unequal_size_is_conservative(first, second, shared):
+    """Masks follow the preference more or less; the fewer have seeds of the others, or none do."""
+    random, replicates = np.random.default_rng([first, second, shared]), 600
+    common = random.standard_normal(SIZE)
+    strength = random.uniform(0.2, 0.9, (replicates, first + second, 1))
+    scores = strength * common + np.sqrt(1 - strength**2) * random.standard_normal(
+        (*strength.shape[:2], SIZE)
+    )
+    kept = (np.argsort(np.argsort(scores, axis=2), axis=2) >= SIZE * (1 - DENSITY)).astype(np.float32)
+    values = (kept[:, :first] @ kept[:, first:].transpose(0, 2, 1)).astype(float)
+    units = np.arange(first), np.arange(second) + (0 if shared else first)
+    found = jackknife.mean_over_pairs(values, np.not_equal.outer(*units), *units)
+    truth = found.value.mean()
+    held = np.mean((found.low <= truth) & (truth <= found.high))
+    assert held >= 0.93 - 2 * np.sqrt(0.95 * 0.05 / replicates)
+
+
 def test_intervals_over_pairs_would_not_hold():
     """What the jackknife is for: pairs share masks, so their standard error is too small."""
     rows, columns, chosen, *_ = cell("within", 12, False)

@@ -83,6 +83,15 @@ def test_means_of_rare_events_cover_where_they_have_an_interval():
     assert held >= LEAST and given > 0.7
 
 
+@pytest.mark.parametrize("mean", [1.0, 5.0])
+def test_means_of_skewed_counts_cover(mean):
+    """Geometric counts of dead filters: most members have few, and some have many."""
+    drawn = np.random.default_rng(4).geometric(1 / (1 + mean), REPLICATES * MEMBERS) - 1
+    shown = [{("l", dead.COUNT, "output"): table.One(float(value), 0.0)} for value in drawn]
+    held, given = coverage(shown, mean)
+    assert held >= LEAST and given > 0.9
+
+
 def shares(random, replicates, strength):
     """Shares of the distance of populations whose first layer follows a common preference."""
     sizes = np.array([60, 140], dtype=np.int64)

@@ -68,9 +68,25 @@ def test_rare_events_in_few_members_have_no_interval(values, differing):
 
 def test_rare_events_in_many_members_have_an_interval():
     values = [3.0, 0.0, 2.0, 1.0]
-    [row] = filled([table.One(value, 0.1) for value in values], rare=["metric"])
-    assert row["estimate"]["high"] == estimates.mean_over_members(values, draws=2)["high"]
-    assert "approximate for skewed counts" in row["estimate"]["method"]
+    found = table.Table(DESIGN, rare=["some_count"])
+    for place, value in enumerate(values):
+        found.add(place, {("fc", "some_count", None): table.One(value, 0.1)})
+    [row] = found.rows("a", "fc")
+    plain = estimates.mean_over_members(values, draws=2)
+    high = row["estimate"]["high"]
+    assert math.log(high / 1.5) == pytest.approx((plain["high"] - 1.5) / 1.5)  # the delta method
+    assert high > plain["high"]
+    assert (row["estimate"]["value"], row["estimate"]["low"]) == (1.5, max(plain["low"], 0.0))
+    assert "on the scale of logarithms, for skewed counts" in row["estimate"]["method"]
+
+
+def test_an_interval_of_shares_does_not_reach_above_one():
+    found = table.Table(DESIGN, rare=["some_share", "some_count"])
+    for place, value in enumerate((1.0, 0.1, 0.9, 0.4)):
+        for metric in ("some_share", "some_count"):
+            found.add(place, {("fc", metric, None): table.One(value, 0.1)})
+    share, count = found.rows("a", "fc")
+    assert share["estimate"]["high"] == 1.0 < count["estimate"]["high"]
 
 
 def test_a_mean_whose_members_say_so_has_no_interval():
