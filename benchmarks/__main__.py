@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import archive, clock, overlap, training
+from benchmarks import archive, clock, landscape, overlap, training
 
 _HEAD = """# Results
 
@@ -46,10 +46,16 @@ def _overlap(limits: clock.Limits) -> list[str]:
     return [*clock.table(rows), "", text, "", *overlap.libraries(rounds=5)]
 
 
+def _landscape(limits: clock.Limits) -> list[str]:
+    rows = [*landscape.digits(rounds=7), *landscape.conv6(limits, rounds=5), *landscape.planning(rounds=3)]
+    return clock.table(rows)
+
+
 PARTS: dict[str, Callable[[clock.Limits], list[str]]] = {
     "training": _training,
     "archive": _archive,
     "overlap": _overlap,
+    "landscape": _landscape,
 }
 """What can be measured: name → function from the machine's limits to lines of Markdown."""
 

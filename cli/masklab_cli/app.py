@@ -48,6 +48,18 @@ Memory = Annotated[
         "--memory", help="for masks and their pairs, e.g. 500MB; beyond it only what is linear in the members"
     ),
 ]
+Budget = Annotated[
+    str | None,
+    typer.Option(
+        "--budget",
+        help="of the landscape between masks: 60s, 5min, or evaluations (networks × images) such as 1000000",
+    ),
+]
+Paths = Annotated[
+    str | None,
+    typer.Option("--paths", help="paths between masks, e.g. linear,geodesic; default the study's"),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="say what the landscape takes; nothing is written")]
 Directory = Annotated[str, typer.Argument(metavar="DIR", help="directory of a study (its --out)")]
 
 
@@ -97,7 +109,7 @@ def run(
     if stages.is_analyzed(directory):
         listener.note("analysis and report are up to date")
     else:
-        stages.analyze(directory, jobs=jobs, listener=listener)
+        stages.analyze(directory, jobs=jobs, listener=listener, device=device)
         stages.report([directory])
     typer.echo(stages.report_path(directory))
     raise typer.Exit(1 if outcome.failed else 0)
@@ -144,13 +156,49 @@ def train(
 
 
 @app.command()
-def analyze(directory: Directory, jobs: Jobs = 0, memory: Memory = "2GB") -> None:
-    """Measure overlap, diversity, differences between pruners, interpolation; writes DIR/analysis/."""
+def analyze(
+    directory: Directory,
+    jobs: Jobs = 0,
+    memory: Memory = "2GB",
+    budget: Budget = None,
+    paths: Paths = None,
+    device: Device = "auto",
+    dry_run: DryRun = False,
+) -> None:
+    """Measure overlap, diversity, differences between pruners, and the landscape; writes DIR/analysis/."""
     from masklab import stages
-    from masklab_cli import progress
+    from masklab_cli import progress, tables
 
     place, size = arguments.location(directory), arguments.size("--memory", memory)
-    typer.echo(stages.analyze(place, jobs=jobs, memory=size, listener=progress.listener()))
+    options = arguments.landscape(budget, paths, device)
+    if dry_run:
+        typer.echo(tables.landscape(stages.plan_landscape(place, threads=jobs, **options)))
+        return
+    typer.echo(stages.analyze(place, jobs=jobs, memory=size, listener=progress.listener(), **options))
+
+
+@app.command()
+def walk(
+    directory: Directory,
+    member: Annotated[str, typer.Argument(metavar="MEMBER", help="where the path begins")],
+    other: Annotated[str, typer.Argument(metavar="OTHER", help="where it ends")],
+    within: Annotated[
+        str | None, typer.Option("--in", metavar="DIR", help="study of OTHER; default the same")
+    ] = None,
+    path: Annotated[str, typer.Option("--path", help="see --paths of `masklab analyze`")] = "linear",
+    points: Annotated[int, typer.Option("--points", help="points on the path, ends included")] = 11,
+    orders: Annotated[int, typer.Option("--orders", help="random orders, where the path is random")] = 1,
+    device: Device = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="machine-readable")] = False,
+) -> None:
+    """Accuracy on a path between two members, and its barriers."""
+    from masklab import stages
+    from masklab_cli import tables
+
+    first = arguments.location(directory)
+    last = first if within is None else arguments.location(within)
+    walked = stages.walk(first, member, last, other, path=path, points=points, orders=orders, device=device)
+    typer.echo(tables.walk_json(walked) if as_json else tables.walk(walked))
 
 
 @app.command()

@@ -80,6 +80,22 @@ def size(option: str, text: str) -> int:
         raise ConfigError(f"{option} {text}: not a size; give e.g. 2GB or 512MiB") from error
 
 
+def landscape(budget: str | None, paths: str | None, device: str) -> dict[str, Any]:
+    """Options of the landscape, by the names of `stages.plan_landscape`.
+
+    Raises:
+        ConfigError: The budget is none, or no path is named.
+    """
+    from masklab.landscape import budget as budgets
+
+    found: dict[str, Any] = {"device": device}
+    if budget is not None:
+        found["budget"] = budgets.parse(budget)
+    if paths is not None:
+        found["paths"] = tuple(name.strip() for name in paths.split(",") if name.strip())
+    return found
+
+
 def location(text: str) -> "Location":
     """A path or URL.
 

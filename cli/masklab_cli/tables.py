@@ -2,7 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from masklab.landscape.plan import Plan
+    from masklab.landscape.walk import Walk
 
 _NAMED = 5
 """Files that are named in a line."""
@@ -29,6 +33,60 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequenc
         for row in table
     )
     return "\n".join(lines)
+
+
+def landscape(plan: "Plan | None") -> str:
+    """What a landscape takes, question by question, and a line for all of it."""
+    if plan is None:
+        return "landscape: nothing to evaluate (no members whose networks are known, or 0 pairs asked for)"
+    rows = [
+        [row["name"], f"{row['networks']:,}", f"{row['evaluations']:,}", f"{row['wanted']:,}"]
+        for row in plan.work()["questions"]
+    ]
+    table = columns(["question", "networks", "evaluations", "without a limit"], rows, right=range(1, 4))
+    images = ", ".join(f"{plan.context.images.number(split)} {split}" for split in plan.context.images.labels)
+    return f"{table}\n{plan.text()}\non {images} images; {plan.context.device}, {plan.evaluator.engine}"
+
+
+def walk(walked: "Walk") -> str:
+    """Points of a path, and a line for each of its barriers."""
+    points = columns(
+        ["order", "split", "t", "accuracy", "loss"],
+        [
+            [
+                str(row["order"]),
+                row["split"],
+                f"{row['t']:.3f}",
+                _percent(row["accuracy"]),
+                f"{row['loss']:.4f}",
+            ]
+            for row in walked.rows()
+        ],
+        right=[0, 2, 3, 4],
+    )
+    heights = columns(
+        ["order", "split", "images", "Entezari error", "loss", "Frankle error", "loss"],
+        [
+            [
+                str(row["order"]),
+                row["split"],
+                str(row["images"]),
+                _percent(row["entezari_error"]),
+                f"{row['entezari_loss']:.4f}",
+                _percent(row["frankle_error"]),
+                f"{row['frankle_loss']:.4f}",
+            ]
+            for row in walked.barriers()
+        ],
+        right=[0, *range(2, 7)],
+    )
+    return f"{points}\n\n{heights}\npath {walked.path}, rule {walked.rule}, statistics {walked.statistics}"
+
+
+def walk_json(walked: "Walk") -> str:
+    """The same as JSON."""
+    found = {"path": walked.path, "rule": walked.rule, "statistics": walked.statistics}
+    return json.dumps({**found, "points": walked.rows(), "barriers": walked.barriers()}, indent=1)
 
 
 def as_json(shown: dict[str, Any]) -> str:

@@ -17,8 +17,8 @@ Row = dict[str, Any]
 def analyze(
     archive: archives.Archive,
     *,
-    landscape: Iterable[Row] = (),
-    interpolation: Sequence[Mapping[str, Any]] = (),
+    landscape: Mapping[str, Any] | None = None,
+    points: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     methods: Sequence[str] = ("pcoa",),
     memory: int = tiles.MEMORY,
     extra_warnings: Iterable[Row] = (),
@@ -27,8 +27,8 @@ def analyze(
 
     Args:
         archive: The study's members.
-        landscape: Rows of `masklab.landscape`.
-        interpolation: Rows of `interpolation.csv`.
+        landscape: Rows of `masklab.landscape` by key of `results.json`.
+        points: Rows of its further tables.
         methods: Which embeddings; importing that of UMAP takes several seconds.
         memory: Bytes to use.
         extra_warnings: Warnings `{code, text, where}` of other stages.
@@ -50,5 +50,5 @@ def analyze(
         landscape=landscape,
         extra_warnings=[*embeddings.warnings(drawn), *extra_warnings],
     )
-    results.write(archive.directory, document, material, found, interpolation)
+    results.write(archive.directory, document, material, found, points)
     return document

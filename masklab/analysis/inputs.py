@@ -9,7 +9,7 @@ from masklab.training import plan as plans
 
 RESULTS = "results.json"
 
-SCHEMA = 2
+SCHEMA = 3
 """Of `results.json` (see `docs/results.md`)."""
 
 

@@ -17,6 +17,7 @@ Row = dict[str, Any]
 
 OVERLAP = "overlap.npz"
 STRUCTURE = "structure.npz"
+LANDSCAPE = "landscape.npz"
 
 _MEMBER_NUMBERS = {
     "index": int,
@@ -36,7 +37,7 @@ def assemble(
     found: sections.Found,
     *,
     embeddings: Iterable[Row | None] = (),
-    landscape: Iterable[Row] = (),
+    landscape: Mapping[str, Any] | None = None,
     extra_warnings: Iterable[Row] = (),
 ) -> Row:
     """All of `results.json`; equal input gives equal results but for `created`.
@@ -45,7 +46,7 @@ def assemble(
         material: What was measured.
         found: What `sections.measure` found.
         embeddings: Rows of `masklab.analysis.embeddings`; None is left out.
-        landscape: Rows of `masklab.landscape`.
+        landscape: Rows of `masklab.landscape` by key, and `landscape_work`; None: none was measured.
         extra_warnings: Warnings `{code, text, where}` of other stages.
 
     Raises:
@@ -72,7 +73,8 @@ def assemble(
         **{key: found.rows.get(key, []) for key in tables.MEASURED},
         "scope": found.rows.get("scope"),
         "nulls": found.rows.get("nulls", []),
-        "landscape": list(landscape),
+        "landscape_work": (landscape or {}).get("landscape_work"),
+        **{key: list((landscape or {}).get(key, [])) for key in tables.LANDSCAPE},
         "embeddings": drawn,
     }
     levels = {member: one["levels"] for member, one in facts.items()}
@@ -97,7 +99,8 @@ def write(
     results: Row,
     material: sections.Material,
     found: sections.Found,
-    interpolation: Sequence[Mapping[str, Any]] = (),
+    points: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    surfaces: Mapping[str, np.ndarray] | None = None,
 ) -> files.Location:
     """Write `results.json` and what stands beside it, each file atomically, `results.json` last.
 
@@ -106,7 +109,8 @@ def write(
         results: What `assemble` returned.
         material: What it was assembled from.
         found: What it was assembled from.
-        interpolation: Rows of `interpolation.csv`; a table without rows is removed if an older one is there.
+        points: Rows of `tables.POINTS`; a table without rows is removed if an older one is there.
+        surfaces: Arrays of `landscape.npz`.
 
     Returns:
         Path of `results.json`.
@@ -115,9 +119,9 @@ def write(
         ArchiveError: The file system refuses.
     """
     folder = directory / directories.ANALYSIS
-    tables.write(folder, results, interpolation)
+    tables.write(folder, results, points or {})
     overlap = {} if material.distances is None else _distances(material)
-    for name, arrays in ((OVERLAP, overlap), (STRUCTURE, found.arrays)):
+    for name, arrays in ((OVERLAP, overlap), (STRUCTURE, found.arrays), (LANDSCAPE, surfaces or {})):
         if arrays:
             buffer = io.BytesIO()
             np.savez_compressed(buffer, **arrays)  # pyright: ignore[reportArgumentType]

@@ -32,7 +32,13 @@ MEASURED = (
 )
 """Lists that the sections make; one that a section did not make is empty."""
 
-NAMES = ("populations", "members", "failures", "accuracy", *MEASURED, "landscape", "nulls", "warnings")
+LANDSCAPE = ("landscape", "chains", "neighbourhood", "algebra", "transfer", "planes")
+"""Lists of the landscape; empty where none was measured."""
+
+POINTS = ("interpolation",)
+"""Tables of the landscape that are not in `results.json`."""
+
+NAMES = ("populations", "members", "failures", "accuracy", *MEASURED, *LANDSCAPE, "nulls", "warnings")
 """Keys of `results.json` that are tables as they are."""
 
 
@@ -40,13 +46,13 @@ _FORMULA = ("=", "@")
 """What a spreadsheet would take for a formula; names of foreign layers may begin with anything."""
 
 
-def write(folder: files.Location, results: Row, interpolation: Sequence[Mapping[str, Any]]) -> None:
+def write(folder: files.Location, results: Row, points: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Write every table that has rows, and remove older ones that have none any more.
 
     Args:
         folder: The `analysis` folder.
         results: All of `results.json`.
-        interpolation: Rows of `interpolation.csv`.
+        points: Rows of the tables in `POINTS`, by name.
 
     Raises:
         ArchiveError: The file system refuses.
@@ -54,7 +60,8 @@ def write(folder: files.Location, results: Row, interpolation: Sequence[Mapping[
     import pandas as pd
 
     contents: dict[str, Sequence[Mapping[str, Any]]] = {name: results[name] for name in NAMES}
-    contents |= {"embeddings": _points(results["embeddings"]), "interpolation": interpolation}
+    contents |= {"embeddings": _points(results["embeddings"])}
+    contents |= {name: points.get(name, []) for name in POINTS}
     for name, rows in contents.items():
         path = folder / f"{name}.csv"
         if rows or name in ALWAYS:

@@ -139,11 +139,12 @@ class Archive:
         Raises:
             ArchiveError: There is none of that id, or its file is damaged or another member's.
         """
-        if member_id not in self._opened:
+        found = self._opened.get(member_id)
+        if found is None:  # several threads may ask
             if len(self._opened) >= _OPENED:  # descriptions take memory, and little time to read again
                 self._opened.clear()
-            self._opened[member_id] = self._open(member_id)
-        return self._opened[member_id]
+            found = self._opened[member_id] = self._open(member_id)
+        return found
 
     def _open(self, member_id: str) -> Member:
         population, _, index = member_id.rpartition("/")

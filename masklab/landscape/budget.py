@@ -7,7 +7,7 @@ from typing import Any
 
 from masklab.errors import ConfigError
 
-SHARE_OF_TRAINING = 0.4
+SHARE_OF_TRAINING = 0.6
 """Default: forward passes per forward pass of the training, a backward pass counted as two."""
 
 LEAST = 200_000

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from masklab import seeds
 from masklab.archive import Archive
+from masklab.landscape import settings as settling
 from masklab.landscape.ends import Ends
 from masklab.landscape.images import Images
-from masklab.landscape.settings import Settings
 from masklab.landscape.tasks import Task
 
 Row = dict[str, Any]
@@ -35,12 +35,17 @@ class Context:
     """
 
     archive: Archive
-    settings: Settings
+    settings: settling.Settings
     ends: Ends
     images: Images
     device: str
     statistics: str
     cost: Callable[[Task], int]
+
+    @cached_property
+    def grid(self) -> list[float]:
+        """Positions on a path, 0 … 1, ends included."""
+        return settling.grid(self.settings)
 
     @cached_property
     def names(self) -> list[str]:

@@ -7,14 +7,14 @@ networks in front, [networks, …].
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from masklab import pruners
-from masklab.archive import Archive, Member
+from masklab.archive import Member
 from masklab.training import rebuild
 
 Masks = Mapping[str, Bool[Tensor, "networks *shape"]]
@@ -108,6 +108,20 @@ def gated(gate: pruners.Gate, base: Mapping[str, Float[Tensor, "*shape"]], masks
     return found
 
 
+@runtime_checkable
+class Members(Protocol):
+    """Where members are looked up; an archive is such a place."""
+
+    @property
+    def study(self) -> Mapping[str, Any]:
+        """The resolved study."""
+        ...
+
+    def member(self, member_id: str) -> Member:
+        """One stored member."""
+        ...
+
+
 class Ends:
     """The members of a study on a device.
 
@@ -116,7 +130,7 @@ class Ends:
         device: Where tensors go.
     """
 
-    def __init__(self, archive: Archive, device: str) -> None:
+    def __init__(self, archive: Members, device: str) -> None:
         self.archive, self.device = archive, device
         weights = sum(layer["size"] for layer in archive.study["network"]["layers"])
         self.of = lru_cache(max(4, _CACHED_BYTES // max(1, 9 * weights)))(self._of)
@@ -125,13 +139,8 @@ class Ends:
     def shares(self, a: str, b: str) -> bool:
         """Whether two members have one gate and one set of base weights."""
         first, second = self.archive.member(a), self.archive.member(b)
-        same = first.recipe is not None and second.recipe is not None
-        return (
-            same
-            and first.facts["gate"] == second.facts["gate"]
-            and _drawn(first) == _drawn(second)
-            and all(layer.origin is None for layer in (*first.layers, *second.layers))
-        )
+        drawn = _drawn(first)
+        return first.facts["gate"] == second.facts["gate"] and drawn is not None and drawn == _drawn(second)
 
     def has_scores(self, member: str) -> bool:
         """Whether a member's final scores were kept."""
@@ -171,9 +180,11 @@ class Ends:
 
 
 def _drawn(member: Member) -> Any:
-    """What the initial base weights are drawn from."""
+    """What the base weights are drawn from; None where some were trained, changed or came from elsewhere."""
     recipe = member.recipe
-    return None if recipe is None else (recipe.seed, recipe.level, recipe.init, recipe.factor)
+    if recipe is None or any(layer.origin is not None for layer in member.layers):
+        return None
+    return recipe.seed, recipe.level, recipe.init, recipe.factor
 
 
 def blend(first: Mapping[str, Tensor], last: Mapping[str, Tensor], t: Float[Tensor, " points"]) -> State:
@@ -184,6 +195,6 @@ def blend(first: Mapping[str, Tensor], last: Mapping[str, Tensor], t: Float[Tens
         if not a.is_floating_point():
             found[name] = a.expand(len(t), *a.shape).clone()
             continue
-        at = t.view(-1, *[1] * a.ndim)
+        at = t.to(a.dtype).view(-1, *[1] * a.ndim)
         found[name] = torch.where(at == 1, b, torch.lerp(a.expand(len(t), *a.shape), b, at))
     return found

@@ -3,8 +3,11 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from masklab import seeds
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,7 @@ class Cell:
         b: Second population, not before `a` in the study's order.
         block: `"within"` (pairs share base weights) or `"across"`.
         seed: `"same"` (equal member index) or `"different"`.
-        pairs: Sampled (member of a, member of b).
+        pairs: Sampled (member of a, member of b), as drawn: a smaller sample is the beginning of a larger.
         of: How many such pairs there are.
     """
 
@@ -37,19 +40,20 @@ def sample(populations: Sequence[str], blocks: Mapping[str, int], per_cell: int,
         per_cell: Most pairs per cell.
         seed: The study's seed.
     """
-    of_population: dict[str, list[str]] = {name: [] for name in populations}
-    for member in blocks:
-        of_population[member.rpartition("/")[0]].append(member)
+    groups: dict[str, dict[int, list[str]]] = {name: {} for name in populations}
+    for member, block in blocks.items():
+        groups[member.rpartition("/")[0]].setdefault(block, []).append(member)
+    index = {member: member.rpartition("/")[2] for member in blocks}
     cells = []
     for a, b in itertools.combinations_with_replacement(populations, 2):
-        if a == b:
-            pairs = list(itertools.combinations(of_population[a], 2))
-        else:
-            pairs = list(itertools.product(of_population[a], of_population[b]))
-        sharing = [pair for pair in pairs if blocks[pair[0]] == blocks[pair[1]]]
-        block, used = ("within", sharing) if sharing else ("across", pairs)
+        first, second = groups[a], groups[b]
+        sharing = [
+            pair for block, own in first.items() for pair in _pairs(own, second.get(block, []), same=a == b)
+        ]
+        block = "within" if sharing else "across"
+        used = sharing or _pairs(_all(first), _all(second), same=a == b)
         for kind in ("same", "different"):
-            found = [pair for pair in used if (_index(pair[0]) == _index(pair[1])) == (kind == "same")]
+            found = [pair for pair in used if (index[pair[0]] == index[pair[1]]) == (kind == "same")]
             if found and per_cell:
                 cells.append(
                     Cell(a, b, block, kind, _choose(found, per_cell, seed, f"{a}/{b}/{kind}"), len(found))
@@ -57,10 +61,43 @@ def sample(populations: Sequence[str], blocks: Mapping[str, int], per_cell: int,
     return cells
 
 
-def _index(member: str) -> str:
-    return member.rpartition("/")[2]
+def _all(groups: Mapping[int, list[str]]) -> list[str]:
+    return [member for own in groups.values() for member in own]
+
+
+def _pairs(first: list[str], second: list[str], *, same: bool) -> list[tuple[str, str]]:
+    """Each pair of one of the first and one of the second; once where both are the same members."""
+    return list(itertools.combinations(first, 2) if same else itertools.product(first, second))
 
 
 def _choose(pairs: list[tuple[str, str]], number: int, seed: int, path: str) -> list[tuple[str, str]]:
     random = seeds.stream(seed, "split", layer=f"landscape/{path}")
-    return [pairs[i] for i in sorted(random.permutation(len(pairs))[:number])]
+    return [pairs[i] for i in random.permutation(len(pairs))[:number]]
+
+
+def in_turn(groups: Sequence[Sequence[Item]]) -> list[Item]:
+    """First items of all groups, then second ones, and so on.
+
+    Examples:
+        >>> in_turn(["ab", "c", "def"])
+        ['a', 'c', 'd', 'b', 'e', 'f']
+    """
+    rounds = itertools.zip_longest(*groups, fillvalue=None)
+    return [item for one in rounds for item in one if item is not None]
+
+
+def affordable(costs: Sequence[int], limit: int | None, least: int) -> int:
+    """How many items, from the first on, fit in a limit; at least `least`.
+
+    Args:
+        costs: What each item costs.
+        limit: What they may cost together; None: there is no limit.
+        least: How many are taken whatever they cost.
+
+    Examples:
+        >>> affordable([3, 1, 2], 5, least=0), affordable([3, 1, 2], 0, least=1)
+        (2, 1)
+    """
+    if limit is None:
+        return len(costs)
+    return max(least, sum(total <= limit for total in itertools.accumulate(costs)))

@@ -1,61 +1,58 @@
 """What the landscape measures, and how: the study's `[analysis]`, and what the command line changes."""
 
+import pkgutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any
 
-from masklab.errors import ConfigError, unknown
+import pydantic
 
-Statistics = Literal["keep", "re-estimate"]
+from masklab import study as studies
+from masklab.errors import ArchiveError, ConfigError, unknown
 
-
-@dataclass(frozen=True)
-class Settings:
-    """Sampling of the landscape; the fields of `[analysis]` in a study file.
-
-    Attributes:
-        interpolation_pairs: Most pairs of members per cell of populations; 0 = no landscape.
-        interpolation_points: Points on each path, ends included.
-        paths: Names in `masklab.landscape.paths`; None: all that the members allow.
-        path_orders: Random orders (or draws) of each path that is random.
-        batchnorm_statistics: `"keep"` (the ends' own, interpolated between them) or `"re-estimate"` (plain
-            means over training batches), where the network has running statistics.
-        batchnorm_batches: Batches of training images for that.
-        landscape_images: Most test images; and at most half as many training images.
-    """
-
-    interpolation_pairs: int = 6
-    interpolation_points: int = 11
-    paths: tuple[str, ...] | None = None
-    path_orders: int = 2
-    batchnorm_statistics: Statistics = "re-estimate"
-    batchnorm_batches: int = 8
-    landscape_images: int = 1000
-
-    @property
-    def grid(self) -> list[float]:
-        """Positions on a path, 0 … 1."""
-        last = self.interpolation_points - 1
-        return [point / last for point in range(self.interpolation_points)]
-
-    def with_paths(self, names: Sequence[str] | None, known: Sequence[str]) -> "Settings":
-        """These, with the paths that the command line names.
-
-        Raises:
-            ConfigError: There is no such path, or one is named twice.
-        """
-        chosen = self.paths if names is None else tuple(names)
-        for name in chosen or ():
-            if name not in known:
-                raise ConfigError(unknown("path", name, known))
-        if chosen is not None and len(set(chosen)) < len(chosen):
-            raise ConfigError(f"paths: {', '.join(chosen)}: one is named twice")
-        return replace(self, paths=chosen)
+Settings = studies.Analysis
 
 
 def of(study: Mapping[str, Any]) -> Settings:
-    """Settings of a stored study; what an older one does not say has its default."""
-    given = {key: value for key, value in study["analysis"].items() if key in Settings.__dataclass_fields__}
-    if given.get("paths") is not None:
-        given["paths"] = tuple(given["paths"])
-    return Settings(**given)
+    """Settings of a stored study; what an older one does not say has its default.
+
+    Raises:
+        ArchiveError: One of them was edited into something that is not allowed.
+    """
+    try:
+        return Settings.model_validate(study["analysis"])
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, ("analysis", *first["loc"])))
+        raise ArchiveError(f"study.json: {field}: {first['msg']} (got {first['input']!r:.60})") from error
+
+
+def path_names() -> list[str]:
+    """Every path that there is; nothing is imported."""
+    folder = Path(__file__).parent / "paths"
+    return [entry.name.replace("_", "-") for entry in pkgutil.iter_modules([str(folder)])]
+
+
+def with_paths(settings: Settings, names: Sequence[str] | None) -> Settings:
+    """Settings with the paths that the command line names, all of them known.
+
+    Args:
+        settings: The study's.
+        names: Names of paths; None: the study's.
+
+    Raises:
+        ConfigError: There is no such path, or one is named twice.
+    """
+    chosen = settings.paths if names is None else list(names)
+    for name in chosen or ():
+        if name not in path_names():
+            raise ConfigError(unknown("path", name, path_names()))
+    if chosen is not None and (len(set(chosen)) < len(chosen) or not chosen):
+        raise ConfigError(f"paths: {', '.join(chosen) or 'none'}; name each path once, at least one")
+    return settings.model_copy(update={"paths": chosen})
+
+
+def grid(settings: Settings) -> list[float]:
+    """Positions on a path, 0 … 1, ends included."""
+    last = settings.interpolation_points - 1
+    return [point / last for point in range(settings.interpolation_points)]

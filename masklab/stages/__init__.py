@@ -2,22 +2,37 @@
 
 import statistics
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from masklab import parallel, progress
 from masklab.analysis import inputs
 from masklab.archive import Archive, directory, files
 from masklab.archive import places as urls
-from masklab.errors import ArchiveError, ConfigError, DataError
+from masklab.errors import ArchiveError, ConfigError
+from masklab.landscape import settings
 from masklab.progress import Listener, Silent
+from masklab.stages.analysis import analyze, plan_landscape, walk
 from masklab.study import Study
 from masklab.training import run as training
 
+__all__ = [
+    "analyze",
+    "default_directory",
+    "export",
+    "import_masks",
+    "is_analyzed",
+    "plan_landscape",
+    "report",
+    "report_path",
+    "reproduce",
+    "show",
+    "train",
+    "verify",
+    "walk",
+]
+
 if TYPE_CHECKING:
-    from masklab.analysis import sections
     from masklab.archive import exchange
     from masklab.training import reproduce as reproduction
     from masklab.training import verify as verification
@@ -40,6 +55,7 @@ def train(
 
     `options` are fields of `masklab.training.run.Options`.
     """
+    settings.with_paths(study.analysis, None)  # a typo shows now, not after the training
     return training.train(study, out, training.Options(**options), listener or Silent())
 
 
@@ -161,81 +177,6 @@ def show(out: files.Location) -> dict[str, Any]:
     }
 
 
-def analyze(
-    out: files.Location, *, jobs: int = 0, memory: int | None = None, listener: Listener | None = None
-) -> files.Location:
-    """Measure the members of a directory; embeddings and landscape run beside everything else.
-
-    Args:
-        out: The study's directory.
-        jobs: Worker processes; 0 = one per core.
-        memory: Bytes for masks and their pairs; None: 2 GB. Where all pairs do not fit, only what takes time
-            linear in the members is measured.
-        listener: Told how far it is.
-
-    Returns:
-        The `results.json` that was written.
-
-    Raises:
-        ArchiveError: No members are stored, one is damaged, or nothing can be written.
-        ConfigError: The memory is too little for two masks.
-    """
-    from masklab.analysis import results, sections, tiles
-
-    listener, started = listener or Silent(), time.monotonic()
-    archive, workers = Archive(out), files.workers(out, jobs or parallel.cores())
-    files.sweep_temporaries(out)
-    folder = out / directory.ANALYSIS
-    files.refuse_file(folder)
-    files.require_writable(folder)  # not only after all the work
-    verb = progress.members("analyze", len(archive.compared) or len(archive.ids))
-    done = progress.Steps(listener, verb)
-    try:
-        material = sections.gather(
-            archive,
-            memory=tiles.MEMORY if memory is None else memory,
-            threads=jobs or parallel.cores(),
-            folder=folder / tiles.FOLDER,
-            advance=done.first,
-        )
-        found, document, points = _measured(out, material, workers, done)
-        document["input"] = inputs.fingerprint(archive)
-        document["study"]["plan"] = inputs.plan(out)
-        document["study"]["provenance"]["wall_s"]["analyze"] = round(time.monotonic() - started, 2)
-        results.write(out, document, material, found, points)
-    finally:
-        done.end()
-    for warning in document["warnings"]:
-        listener.note(f"{warning['code']} ({warning['where']}): {warning['text']}")
-    return folder / inputs.RESULTS
-
-
-def _measured(
-    out: files.Location, material: "sections.Material", workers: int, done: progress.Steps
-) -> "tuple[sections.Found, dict[str, Any], list[dict[str, Any]]]":
-    """What was found, `results.json` and the points of paths."""
-    from masklab.analysis import embeddings, results, sections
-
-    tasks = [("landscape", (out,)), *(("embed", drawn) for drawn in sections.to_embed(material))]
-    done.begin(sections.STEPS + len(tasks))
-    made: dict[str, list[Any]] = {"landscape": [], "embed": []}
-    with parallel.running(_analysis_task, tasks, workers) as results_of_tasks:
-        found = sections.measure(material, done.step)
-        for name, result in results_of_tasks:
-            made[name].append(result)
-            done.step()
-    rows, points, warnings = made["landscape"][0]
-    drawn = embeddings.in_order(made["embed"])
-    document = results.assemble(
-        material,
-        found,
-        embeddings=drawn,
-        landscape=rows,
-        extra_warnings=[*embeddings.warnings(drawn), *warnings],
-    )
-    return found, document, points
-
-
 def is_analyzed(out: files.Location) -> bool:
     """Whether analysis and report of a directory are those of its present members and settings."""
     try:
@@ -249,20 +190,6 @@ def is_analyzed(out: files.Location) -> bool:
 def report_path(out: files.Location) -> files.Location:
     """Where the page of a single study goes."""
     return out / directory.REPORT
-
-
-def _analysis_task(name: str, arguments: tuple[Any, ...]) -> tuple[str, Any]:
-    if name == "embed":
-        from masklab.analysis import embeddings
-
-        return name, embeddings.embed(*arguments)
-    from masklab.landscape import linear
-
-    try:
-        return name, (*linear.interpolate(*arguments), [])
-    except DataError as error:  # masks can be compared without their data; the page says what is missing
-        warning = {"code": "no-landscape", "text": f"no interpolation was measured: {error}", "where": "data"}
-        return name, ([], [], [warning])
 
 
 def report(

@@ -173,6 +173,27 @@ class Analysis(Section):
     interpolation_points: int = Field(
         default=11, ge=3, le=1001, description="points on each path, ends included"
     )
+    paths: list[str] | None = Field(
+        default=None,
+        min_length=1,
+        description="paths that are walked between members; default all that the members allow",
+    )
+    path_orders: int = Field(
+        default=2, ge=1, le=1000, description="random orders (or draws) of each path that is random"
+    )
+    batchnorm_statistics: Literal["re-estimate", "keep"] = Field(
+        default="re-estimate",
+        description="running statistics between members: plain means over training batches, or the members' "
+        "own, interpolated",
+    )
+    batchnorm_batches: int = Field(
+        default=8, ge=1, le=100_000, description="training batches from which statistics are re-estimated"
+    )
+    landscape_images: int = Field(
+        default=1000,
+        ge=2,
+        description="most test images of the landscape; and half as many training images",
+    )
 
 
 class Population(BaseModel):

@@ -25,18 +25,22 @@ def study(tmp_path_factory):
     return builder.build(tmp_path_factory.mktemp("study"), masks, draws=2, failed=["beta/0003"], events=3)
 
 
+LANDSCAPE = {"landscape": [{"a": "beta"}], "planes": [{"x": [0.0]}], "landscape_work": {"budget": 1}}
+
+
 @pytest.fixture(scope="module")
 def found(study):
-    return analysis.analyze(study, landscape=[{"a": "beta"}], interpolation=[POINT])
+    return analysis.analyze(study, landscape=LANDSCAPE, points={"interpolation": [POINT]})
 
 
 def test_what_is_written_is_what_is_returned(study, found):
     assert files.read_json(study.directory / "analysis" / "results.json") == found
     assert list(found) == [
         "schema", "study", "created", "without_pairs", "populations", "members", "failures", "accuracy",
-        *tables.MEASURED, "scope", "nulls", "landscape", "embeddings", "warnings",
+        *tables.MEASURED, "scope", "nulls", "landscape_work", *tables.LANDSCAPE, "embeddings", "warnings",
     ]  # fmt: skip
-    assert found["landscape"] == [{"a": "beta"}] and found["study"] == study.study
+    assert {key: found[key] for key in LANDSCAPE} == LANDSCAPE and found["study"] == study.study
+    assert found["chains"] == []
 
 
 def test_populations_and_members(found):
@@ -105,7 +109,7 @@ def test_same_input_same_bytes(tmp_path):
 
 def test_paths_of_an_earlier_analysis_do_not_stay(tmp_path):
     archive = builder.build(tmp_path, builder.random_masks({"a": 0.3}, members=2))
-    analysis.analyze(archive, interpolation=[POINT])
+    analysis.analyze(archive, points={"interpolation": [POINT]})
     assert (tmp_path / "analysis" / "interpolation.csv").exists()
     analysis.analyze(archive)
     assert not (tmp_path / "analysis" / "interpolation.csv").exists()

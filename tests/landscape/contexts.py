@@ -1,9 +1,10 @@
-"""A stored study, ready for the landscape's questions."""
+"""Stored studies, and what is ready for the landscape's questions."""
 
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from masklab import stages, study
 from masklab.archive import Archive
 from masklab.landscape import images as imaging
 from masklab.landscape import settings as settling
@@ -13,10 +14,26 @@ from masklab.landscape.evaluator import Evaluator
 from masklab.landscape.tasks import Outcome, Task, own_key
 
 
+def trained(images: Path, out: Path, populations: list[dict[str, Any]], **tables: dict[str, Any]) -> Path:
+    """A study of four epochs with two draws of base weights, trained; tables change it."""
+    raw: dict[str, Any] = {
+        "study": {"name": "tiny"},
+        "data": {"name": "imagefolder", "path": str(images), "validation_fraction": 0.25},
+        "network": {"name": "mlp", "width": 0.05},
+        "training": {"epochs": 4, "batch_size": 16},
+        "seeds": {"weights": 2},
+        "population": [{"density": 0.5, "members": 6, **population} for population in populations],
+    }
+    for name, table in tables.items():
+        raw[name] = {**raw.get(name, {}), **table}
+    stages.train(study.build(raw), out, jobs=1, device="cpu", engine="vmap")
+    return out
+
+
 def of(out: Path, **settings: Any) -> tuple[Context, Evaluator]:
     """Context and evaluator of a study's directory, with settings replaced."""
     archive = Archive(out)
-    asked = settling.Settings(**{**settling.of(archive.study).__dict__, **settings})
+    asked = settling.of(archive.study).model_copy(update=settings)
     has = bool(archive.study["network"]["buffers"])
     reestimate = asked.batchnorm_statistics == "re-estimate"
     batches = asked.batchnorm_batches if has and reestimate else 0

@@ -1,0 +1,165 @@
+"""`masklab analyze`: masks and predictions first, then the landscape between them."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from masklab import parallel, progress
+from masklab.analysis import inputs
+from masklab.archive import Archive, directory, files
+from masklab.errors import DataError
+from masklab.progress import Listener, Silent
+
+if TYPE_CHECKING:
+    from masklab.analysis import sections
+    from masklab.landscape import context as landscapes
+    from masklab.landscape import plan as plans
+    from masklab.landscape import walk as walking
+
+
+def plan_landscape(out: files.Location, **options: Any) -> "plans.Plan | None":
+    """What an analysis would evaluate (see `masklab.landscape.plan`); None where there is nothing.
+
+    Args:
+        out: The study's directory.
+        options: Fields of `masklab.landscape.plan.Options`; no `threads`: one per core.
+
+    Raises:
+        ArchiveError: A member is damaged.
+        ConfigError: An option is not allowed, or a path that was named is not possible.
+        DataError: The data set is missing, or not the one that the members were trained on.
+    """
+    from masklab.landscape import plan as plans
+
+    threads = options.pop("threads", 0) or parallel.cores()
+    return plans.make(Archive(out), plans.Options(threads=threads, **options))
+
+
+def walk(
+    first: files.Location, member: str, last: files.Location, other: str, **options: Any
+) -> "walking.Walk":
+    """Evaluate a path between two members (see `masklab.landscape.walk.walk`).
+
+    Args:
+        first: Directory of the member where the path begins.
+        member: Its id.
+        last: Directory of the member where it ends.
+        other: Its id.
+        options: `path`, `points`, `orders`, `device`.
+    """
+    from masklab.landscape import walk as walking
+
+    mine = Archive(first)
+    theirs = mine if last == first else Archive(last)
+    return walking.walk((mine, member), (theirs, other), **options)
+
+
+def analyze(
+    out: files.Location,
+    *,
+    jobs: int = 0,
+    memory: int | None = None,
+    listener: Listener | None = None,
+    **landscape: Any,
+) -> files.Location:
+    """Measure the members of a directory: masks and predictions, then the landscape between them.
+
+    Args:
+        out: The study's directory.
+        jobs: Worker processes; 0 = one per core.
+        memory: Bytes for masks and their pairs; None: 2 GB. Where all pairs do not fit, only what takes time
+            linear in the members is measured.
+        listener: Told how far it is.
+        landscape: `budget`, `paths` and `device` (see `plan_landscape`).
+
+    Returns:
+        The `results.json` that was written.
+
+    Raises:
+        ArchiveError: No members are stored, one is damaged, or nothing can be written.
+        ConfigError: The memory is too little for two masks, or an option of the landscape is not allowed.
+    """
+    from masklab.analysis import embeddings, results, sections, tiles
+    from masklab.landscape import journal
+
+    listener, started = listener or Silent(), time.monotonic()
+    archive, workers = Archive(out), files.workers(out, jobs or parallel.cores())
+    files.sweep_temporaries(out)
+    folder = out / directory.ANALYSIS
+    files.refuse_file(folder)
+    files.require_writable(folder)  # not only after all the work
+    plan, missing = _landscape_plan(out, listener, threads=jobs, **landscape)
+    verb = progress.members("analyze", len(archive.compared) or len(archive.ids))
+    done = progress.Steps(listener, verb)
+    try:
+        material = sections.gather(
+            archive,
+            memory=tiles.MEMORY if memory is None else memory,
+            threads=jobs or parallel.cores(),
+            folder=folder / tiles.FOLDER,
+            advance=done.first,
+        )
+        found, drawn = _measured(material, workers, done)
+        done.end()
+        walked = None if plan is None else _walked(plan, folder, listener)
+        document = results.assemble(
+            material,
+            found,
+            embeddings=drawn,
+            landscape=None if walked is None else _by_key(walked.rows),
+            extra_warnings=[*embeddings.warnings(drawn), *missing],
+        )
+        document["input"] = inputs.fingerprint(archive)
+        document["study"]["plan"] = inputs.plan(out)
+        document["study"]["provenance"]["wall_s"]["analyze"] = round(time.monotonic() - started, 2)
+        tables, arrays = ({}, {}) if walked is None else (walked.tables, walked.arrays)
+        results.write(out, document, material, found, tables, arrays)
+        journal.clear(folder / journal.FOLDER)
+    finally:
+        done.end()
+    for warning in document["warnings"]:
+        listener.note(f"{warning['code']} ({warning['where']}): {warning['text']}")
+    return folder / inputs.RESULTS
+
+
+def _measured(
+    material: "sections.Material", workers: int, done: progress.Steps
+) -> "tuple[sections.Found, list[dict[str, Any]]]":
+    """What was found, and the embeddings, which are made beside it."""
+    from masklab.analysis import embeddings, sections
+
+    tasks = sections.to_embed(material)
+    done.begin(sections.STEPS + len(tasks))
+    made = []
+    with parallel.running(embeddings.embed, tasks, workers) as drawn:
+        found = sections.measure(material, done.step)
+        for result in drawn:
+            made.append(result)
+            done.step()
+    return found, embeddings.in_order(made)
+
+
+def _landscape_plan(
+    out: files.Location, listener: Listener, **options: Any
+) -> "tuple[plans.Plan | None, list[dict[str, Any]]]":
+    """What will be evaluated between the members, and a warning where nothing can be."""
+    try:
+        plan = plan_landscape(out, **options)
+    except DataError as error:  # masks can be compared without their data; the page says what is missing
+        warning = {"code": "no-landscape", "text": f"no landscape was measured: {error}", "where": "data"}
+        return None, [warning]
+    if plan is not None:
+        listener.note(plan.text())
+    return plan, []
+
+
+def _walked(plan: "plans.Plan", folder: files.Location, listener: Listener) -> "landscapes.Found":
+    """What was found between the members."""
+    from masklab.landscape import journal
+    from masklab.landscape import run as landscape
+
+    return landscape.measure(plan, folder / journal.FOLDER, listener)
+
+
+def _by_key(rows: dict[str, list[Any]]) -> dict[str, Any]:
+    """Rows by key of `results.json`; of the work there is one."""
+    return {key: own[0] if key == "landscape_work" else own for key, own in rows.items()}
