@@ -47,7 +47,7 @@ What is measured is biased upwards, so that fewer pairs count as connected than 
 RESAMPLES = 200
 """Resamples of the images."""
 
-HEIGHT = (0.0, math.inf)
+_HEIGHT = {"error": estimates.SHARE, "loss": (0.0, math.inf)}
 """Values that a barrier can have."""
 
 OVER_MASKS = "t interval from leaving out one mask at a time (jackknife)"
@@ -121,6 +121,16 @@ def resampled(
     return entezari(both, grid).astype(np.float64)
 
 
+def limits(name: str) -> tuple[float, float]:
+    """Values that a barrier of a name, such as `entezari_error`, can have.
+
+    Examples:
+        >>> limits("frankle_error")
+        (0.0, 1.0)
+    """
+    return _HEIGHT[name.rpartition("_")[2]]
+
+
 def over_images(value: float, resamples: Float64[np.ndarray, "2 resamples"]) -> Row:
     """What the finite sample of images does to a mean barrier.
 
@@ -155,7 +165,7 @@ def over_images(value: float, resamples: Float64[np.ndarray, "2 resamples"]) -> 
 def over_masks(
     pairs: Sequence[tuple[str, str]],
     values: Float64[np.ndarray, " pairs"],
-    limits: tuple[float, float] = HEIGHT,
+    limits: tuple[float, float],
 ) -> Row:
     """Mean over pairs of members with an interval over masks: masks are left out, never pairs.
 
@@ -183,7 +193,7 @@ def over_masks(
     )
 
 
-def over_members(values: Sequence[float], draws: int, limits: tuple[float, float] = HEIGHT) -> Row:
+def over_members(values: Sequence[float], draws: int, limits: tuple[float, float]) -> Row:
     """Mean over members with a t interval (see `masklab.analysis.estimates`); null where not finite.
 
     Args:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from masklab.report import below, comparisons, load, populations, style, tables
 from masklab.report.figures import ALL, OPTIONAL, Figure
+from masklab.report.landscape import tables as landscape
 
 _OPEN_ROWS = 24  # a table of more rows is folded
 
@@ -125,7 +126,40 @@ _PLANS = (
             ("settling-table", "layers, and when they settle", below.settling),
         ],
     ),
-    _Plan("landscape", figures=["interpolation"]),
+    _Plan(
+        "landscape",
+        "Paths between masks",
+        ["paths", "interpolation", "barriers"],
+        [
+            ("barriers-table", "kinds of pairs and paths", _plain(landscape.barriers)),
+            ("landscape-work", "questions, and what was spent on them", _plain(landscape.work)),
+        ],
+    ),
+    _Plan(
+        "around",
+        "Neighbourhood of masks",
+        ["flatness", "sensitivity"],
+        [("sensitivity-table", "layers, and what their flips cost", landscape.sensitivity)],
+    ),
+    _Plan(
+        "sets",
+        "Mask algebra",
+        ["algebra", "gathering"],
+        [("algebra-table", "operations", landscape.algebra)],
+    ),
+    _Plan(
+        "moved",
+        "Masks on other base weights",
+        ["transfer"],
+        [("transfer-table", "kinds of base weights", landscape.transfer)],
+    ),
+    _Plan("surfaces-around", "Planes between and around masks", ["surfaces"]),
+    _Plan(
+        "chained",
+        "Between masks along training",
+        ["chains"],
+        [("chains-table", "links", landscape.chains)],
+    ),
 )
 
 
@@ -137,16 +171,13 @@ def make(analysis: load.Analysis, theme: style.Theme, key: str) -> list[Chapter]
         theme: Colours.
         key: Prefix of every anchor.
     """
-    moved = any(analysis.results.movement)
-    return [
-        _chapter(plan, analysis, theme, key)
-        for plan in _PLANS
-        if moved or not OPTIONAL.issuperset(plan.figures) or not plan.figures
-    ]
+    found = [_chapter(plan, analysis, theme, key) for plan in _PLANS]
+    return [own for own in found if own.figures or own.tables or own.absent]
 
 
 def _chapter(plan: _Plan, analysis: load.Analysis, theme: style.Theme, key: str) -> Chapter:
-    figures = {f"{key}-{name}": ALL[name](analysis, theme, f"{key}-{name}") for name in plan.figures}
+    names = [name for name in plan.figures if name not in OPTIONAL or OPTIONAL[name](analysis)]
+    figures = {f"{key}-{name}": ALL[name](analysis, theme, f"{key}-{name}") for name in names}
     made = [(label, build(analysis, theme, f"{key}-{name}")) for name, label, build in plan.tables]
     folded = [Folded(table, label, len(table.rows) <= _OPEN_ROWS) for label, table in made if table.rows]
     nothing = not folded and not figures

@@ -45,12 +45,29 @@ def check(path: files.Location, results: models.Results) -> None:
                 f"{path}: consensus of {row.population} counts weights that {row.kept_by} of {row.of} masks "
                 "keep"
             )
+    _landscape(path, results)
+
+
+def _landscape(path: files.Location, results: models.Results) -> None:
     for row in results.landscape:
         lengths = {
             len(values) for values in (row.points, row.accuracy.mean, row.accuracy.low, row.accuracy.high)
         }
         if len(lengths) > 1:
             raise ArchiveError(f"{path}: landscape {row.a} – {row.b}: points and accuracies differ in number")
+    for row in results.chains:
+        if row.to < row.epoch:
+            raise ArchiveError(
+                f"{path}: a chain of {row.population} goes back from epoch {row.epoch} to {row.to}"
+            )
+    for row in results.neighbourhood:
+        if row.share <= 0.0:
+            raise ArchiveError(
+                f"{path}: neighbourhood of {row.population}: a share of {row.share} is flipped"
+            )
+    for row in results.planes:
+        if len(row.x) < 2 or len(row.y) < 2 or sorted(set(row.x)) != row.x or sorted(set(row.y)) != row.y:
+            raise ArchiveError(f"{path}: {row.array}: x and y are not ascending positions, two at the least")
 
 
 def _populations(results: models.Results) -> Iterator[tuple[str, str]]:
@@ -67,6 +84,11 @@ def _populations(results: models.Results) -> Iterator[tuple[str, str]]:
         "rarefaction",
         "movement",
         "settling",
+        "chains",
+        "neighbourhood",
+        "algebra",
+        "transfer",
+        "planes",
     ):
         yield from ((key, row.population) for row in getattr(results, key))
     for key in ("overlap", "function", "tests", "landscape"):
@@ -82,3 +104,6 @@ def _members(results: models.Results) -> Iterator[tuple[str, str]]:
         yield from ((f"the twin of embedding {row.method} places", point.id) for point in twins)
     for row in results.scatter:
         yield from (("scatter names", member) for member in (row.id_a, row.id_b))
+    for row in results.planes:
+        corners = [corner.id for corner in row.at]
+        yield from ((f"{row.array} is through", member) for member in [*row.members, *corners])

@@ -1,7 +1,7 @@
 """Reading an `analysis/` folder: results and distances, checked before anything is drawn."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,11 +13,13 @@ from masklab.archive import directory as layout
 from masklab.archive import files
 from masklab.errors import ArchiveError
 from masklab.report import checks, models, records
+from masklab.report.landscape import rows as landscape
 
 RESULTS = "results.json"
 OVERLAP = "overlap.npz"
+LANDSCAPE = "landscape.npz"
 WHOLE = "whole"
-SCHEMA = 2
+SCHEMA = 3
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class Distances:
     hamming: Float64[np.ndarray, "members members"]
 
 
+Surface = Float64[np.ndarray, "y x"]
+
+
 @dataclass(frozen=True)
 class Analysis:
     """One analysed study.
@@ -42,11 +47,13 @@ class Analysis:
         results: What `results.json` says.
         distances: Whole-mask distances; None when no member is stored that is compared, and where the results
             are `without_pairs`.
+        surfaces: Accuracy over each plane, by the name of its array.
     """
 
     directory: files.Location
     results: models.Results
     distances: Distances | None
+    surfaces: Mapping[str, Surface] = field(default_factory=dict)
 
     @property
     def study(self) -> models.Study:
@@ -93,9 +100,10 @@ class Analysis:
         return {(row.population, row.layer, row.metric, row.axis): row for row in rows}
 
     @cached_property
-    def _paths(self) -> dict[tuple[str, ...], models.Path]:
-        rows = (row for row in self.results.landscape if row.path == "linear")
-        return {(row.a, row.b, row.block, row.seed): row for row in rows}
+    def _paths(self) -> dict[tuple[str, ...], landscape.Path]:
+        return {
+            (row.a, row.b, row.path, row.split, row.block, row.seed): row for row in self.results.landscape
+        }
 
     def accuracy(self, population: str, metric: models.AccuracyMetric = "accuracy") -> models.Accuracy | None:
         """Accuracy row of a population, or None when that metric was not recorded."""
@@ -116,11 +124,18 @@ class Analysis:
         return self._overlap.get((first, second, layer, metric, block, seed))
 
     def path(
-        self, a: str, b: str, block: records.Block = "within", seed: records.Seed = "different"
-    ) -> models.Path | None:
-        """Linear path row of an unordered pair of populations, or None when there is none."""
+        self,
+        a: str,
+        b: str,
+        block: records.Block = "within",
+        seed: records.Seed = "different",
+        *,
+        path: str = "linear",
+        split: landscape.Split = "test",
+    ) -> landscape.Path | None:
+        """Row of an unordered pair of populations on a path, or None when there is none."""
         first, second = sorted((a, b), key=self.names.index)
-        return self._paths.get((first, second, block, seed))
+        return self._paths.get((first, second, path, split, block, seed))
 
     def stability(
         self, population: str, layer: str = WHOLE, block: str = "within"
@@ -163,7 +178,8 @@ def read(directory: files.Location) -> Analysis:
     compared = {population.name for population in results.populations if population.compared}
     stored = {member.id for member in results.members if member.population in compared}
     pairs = stored and results.without_pairs is None
-    return Analysis(directory, results, _distances(folder / OVERLAP, stored) if pairs else None)
+    distances = _distances(folder / OVERLAP, stored) if pairs else None
+    return Analysis(directory, results, distances, _surfaces(folder / LANDSCAPE, results.planes))
 
 
 def distinct(analyses: Sequence[Analysis]) -> list[Analysis]:
@@ -215,3 +231,24 @@ def _distances(path: files.Location, stored: set[str]) -> Distances:
     if hamming.shape != (len(ids), len(ids)) or not np.isfinite(hamming).all():
         raise ArchiveError(f"{path}: hamming is not a finite {len(ids)} × {len(ids)} matrix")
     return Distances(ids, hamming)
+
+
+def _surfaces(path: files.Location, planes: Sequence[landscape.Plane]) -> dict[str, Surface]:
+    """Accuracy over each plane."""
+    if not planes:
+        return {}
+    if not files.exists(path):
+        raise ArchiveError(f"{path} does not exist; run `masklab analyze` again")
+    arrays = files.read_arrays(path, [f"{plane.array}/accuracy" for plane in planes])
+    found = {}
+    for plane in planes:
+        try:
+            surface = np.asarray(arrays[f"{plane.array}/accuracy"], dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ArchiveError(f"{path} is damaged: {error}") from error
+        if surface.shape != (len(plane.y), len(plane.x)) or not np.isfinite(surface).all():
+            raise ArchiveError(
+                f"{path}: {plane.array}/accuracy is not a finite {len(plane.y)} × {len(plane.x)} matrix"
+            )
+        found[plane.array] = surface
+    return found

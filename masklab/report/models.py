@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from masklab.report import records
+from masklab.report.landscape import rows
 
 AccuracyMetric = Literal["accuracy", "best_epoch_accuracy", "validation_accuracy"]
 MovementMetric = Literal["flipped_per_epoch", "to_final"]
@@ -104,38 +105,6 @@ class Overlap(records.Record):
     chance: float | None
     z: float | None = None
     pairs: int
-
-
-class Curve(records.Record):
-    """Accuracy along a path, over the pairs: mean, smallest and largest at each point."""
-
-    mean: list[float]
-    low: list[float]
-    high: list[float]
-
-
-class Barrier(records.Record):
-    """Barriers of a path; an error barrier is a fraction."""
-
-    entezari_error: records.Estimate
-    entezari_loss: records.Estimate | None = None
-
-
-class Path(records.Record):
-    """Accuracy on the path between two masks, over all pairs of one kind."""
-
-    a: str
-    b: str
-    path: str
-    block: records.Block
-    seed: records.Seed
-    pairs: int
-    of_pairs: int | None = None
-    points: list[float]
-    accuracy: Curve
-    barrier: Barrier
-    images: int
-    split: str
 
 
 class Movement(records.Record):
@@ -254,9 +223,12 @@ class Study(records.Record):
 
 
 class Results(records.Record):
-    """All of `results.json`; `without_pairs` says why nothing was measured that needs all pairs."""
+    """All of `results.json`; `without_pairs` says why nothing was measured that needs all pairs.
 
-    schema_version: Literal[2]
+    Without `landscape_work` no landscape was measured.
+    """
+
+    schema_version: Literal[3]
     study: Study
     created: str
     input: str | None = None
@@ -279,7 +251,13 @@ class Results(records.Record):
     diversity: list[records.Diversity]
     rarefaction: list[records.Rarefaction]
     nulls: list[Generated] = Field(default_factory=list)
-    landscape: list[Path]
+    landscape: list[rows.Path]
+    chains: list[rows.Chain]
+    neighbourhood: list[rows.Flips]
+    algebra: list[rows.Algebra]
+    transfer: list[rows.Transfer]
+    planes: list[rows.Plane]
+    landscape_work: rows.Work | None
     movement: list[Movement] = Field(default_factory=list)
     settling: list[Settling] = Field(default_factory=list)
     embeddings: list[records.Embedding]

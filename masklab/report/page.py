@@ -10,6 +10,7 @@ from importlib import resources
 from masklab import progress
 from masklab.report import below, chapters, load, models, numbers, recipe, statistics, style, tables, text
 from masklab.report.figures import accuracy
+from masklab.report.landscape import text as landscape
 
 _PLAN = ("engine", "precision", "device", "threads", "torch")
 """What the plan of a study says beyond its cohorts."""
@@ -69,7 +70,11 @@ def render(analyses: Sequence[load.Analysis]) -> str:
         sections=sections,
         together=tables.summary(analyses, theme, "all-summary") if several else None,
         accuracy=accuracy.draw_together(analyses, theme, "all-accuracy") if several else None,
-        references=[*text.references(analyses), *statistics.references(analyses)],
+        references=[
+            *text.references(analyses),
+            *statistics.references(analyses),
+            *landscape.references(analyses),
+        ],
         fan_note=recipe.FAN_NOTE,
         created=_moment(max(analysis.results.created for analysis in analyses)),
         css=_asset("style.css"),
@@ -96,7 +101,11 @@ def _section(key: str, analysis: load.Analysis, theme: style.Theme) -> Section:
         members=below.members(analysis, theme, f"{key}-members"),
         failures=below.failures(analysis, f"{key}-failures"),
         imported=below.imported(analysis, theme, f"{key}-imported"),
-        methods=[*text.methods(analysis), *statistics.paragraphs(analysis)],
+        methods=[
+            *text.methods(analysis),
+            *statistics.paragraphs(analysis),
+            *landscape.paragraphs(analysis),
+        ],
         unmasked=below.unmasked(analysis.study, f"{key}-unmasked"),
         provenance=provenance(analysis),
     )

@@ -52,9 +52,16 @@ def _tests(analysis: load.Analysis) -> Iterator[str]:
             "populations explain."
         )
     if "permdisp" in kinds:
-        yield "PERMDISP compares their distances to the centroid of population and draw: how far they spread."
+        yield (
+            "PERMDISP compares their distances to the centroid of population and draw: how far they spread. "
+            "Its p is the larger of that of relabeling and that of the jackknife (over all populations "
+            "Simes' p of the pairs), as relabeling alone rejects too often where a few members are outlying."
+        )
     if "accuracy" in kinds:
-        yield "Accuracies are compared paired by member where seeds are equal."
+        yield (
+            "Accuracies are compared paired by member where seeds are equal; interval and p are the more "
+            "cautious of t, Hall's t, which is corrected for skewness, and relabeling."
+        )
     if kinds & {"stability against chance", "stability between populations"}:
         yield (
             "Stability is tested against chance by a two-sided z test with the exact variance, and between "
@@ -91,7 +98,7 @@ def _function(analysis: load.Analysis) -> Iterator[str]:
         yield (
             "Mantel correlations of mask distance with disagreement are taken within each population and "
             "draw of base weights and then combined, never over populations pooled; seeds are permuted, all "
-            "members of a seed together."
+            "members of a seed together. Intervals are the jackknife's on Fisher's scale."
         )
 
 
@@ -135,9 +142,9 @@ def _rest(analysis: load.Analysis) -> Iterator[str]:
             yield f"Settings: {'; '.join(settings)}."
     if analysis.results.structure:
         yield (
-            "Structure is averaged over members, with t intervals; its chance levels are those of random "
-            "masks that keep as many weights of each layer. Norms of kept and of pruned weights are of the "
-            "base weights."
+            "Structure is averaged over members, with t intervals (of dead and disconnected weights with the "
+            "upper end on the scale of logarithms); its chance levels are those of random masks that keep as "
+            "many weights of each layer. Norms of kept and of pruned weights are of the base weights."
         )
 
 

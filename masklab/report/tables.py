@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from masklab.report import load, models, numbers, recipe, records, style
+from masklab.report.landscape import rows as landscape
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def _marks(analysis: load.Analysis, population: models.Population) -> str:
     )
 
 
-def _barrier(path: models.Path | None) -> Cell:
+def _barrier(path: landscape.Path | None) -> Cell:
     """Mean barrier in points, its interval, and on how many of the pairs it was measured."""
     if path is None:
         return estimate(None, "not measured", 100.0, 2)

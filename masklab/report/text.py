@@ -139,13 +139,6 @@ def methods(analysis: load.Analysis) -> list[str]:
         paragraphs.insert(1, " ".join(notes))
     if foreign := _imported(analysis):
         paragraphs.insert(0 if study.recipe_digest is None else 1, foreign)
-    if analysis.results.landscape:
-        paragraphs.append(
-            "Barrier is Entezari's: along the straight line between the effective weights of two members, "
-            "the largest excess of the test error over the straight line between the errors of the end "
-            "points; in percentage points, at "
-            f"{span([len(row.points) for row in analysis.results.landscape])} positions."
-        )
     return [*paragraphs, *filter(None, [sampling(analysis)])]
 
 
@@ -187,8 +180,6 @@ def references(analyses: Sequence[load.Analysis]) -> list[Reference]:
         for part in parts:
             found[part.name, part.kind] = Reference(part.name, part.kind, part.rule, link(part.source))
     methods_used = {embedding.method for analysis in analyses for embedding in analysis.results.embeddings}
-    if any(analysis.results.landscape for analysis in analyses):
-        methods_used.add("barrier")
     return [*found.values(), *(reference for key, reference in _ANALYSES.items() if key in methods_used)]
 
 
@@ -208,15 +199,6 @@ def link(source: str) -> Markup:
 
 
 _ANALYSES = {
-    "barrier": Reference(
-        "barrier",
-        "analysis",
-        "Largest excess of the error over the straight line between the end points.",
-        link(
-            "Entezari et al., The Role of Permutation Invariance in Linear Mode Connectivity of Neural "
-            "Networks, ICLR 2022 (arXiv 2110.06296)."
-        ),
-    ),
     "pcoa": Reference(
         "PCoA",
         "analysis",

@@ -9,7 +9,7 @@ import numpy as np
 
 from masklab.report import figures, load, style
 
-from . import measured, moving
+from . import measured, moving, surfaces, walked
 from .recipe import (
     DENSITY,
     HOSTILE,
@@ -46,6 +46,7 @@ def build(
     *,
     name: str = "recycling-at-half",
     hostile: bool = False,
+    landscape: bool = False,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Write `analysis/` of a study and return what results.json holds.
@@ -57,6 +58,7 @@ def build(
         draws: Draws of base weights.
         name: Name of the study.
         hostile: Put markup and `$` into every text a user can choose.
+        landscape: Whether a landscape was measured.
         seed: Of the synthetic masks.
     """
     random = np.random.RandomState(seed)
@@ -68,7 +70,7 @@ def build(
     masks = _masks(random, pruners, rows, draws)
     drawn = [_member(random, names, pruners, row) for row in rows]
     results = {
-        "schema": 2,
+        "schema": 3,
         "study": study(name, names, pruners, members=members, draws=draws, hostile=hostile),
         "created": CREATED,
         "populations": [population(names[p], pruner, members, draws) for p, pruner in enumerate(pruners)],
@@ -77,7 +79,7 @@ def build(
         "accuracy": accuracy(names, drawn),
         "overlap": _overlap(names, rows, masks),
         **measured.rows(names, rows, masks),
-        "landscape": _landscape(random, names, pruners, rows),
+        **(walked.rows(random, names, pruners, rows, estimate) if landscape else walked.nothing()),
         "movement": moving.rows(names, rows, masks, estimate),
         "embeddings": _embeddings(names, rows, masks),
         "warnings": [{"code": "few-draws", "text": FEW_DRAWS, "where": HOSTILE if hostile else None}],
@@ -107,6 +109,7 @@ def save(
         hamming=hamming,
         jaccard=1.0 - both.sum(0) / union,
     )
+    surfaces.save(folder, results["planes"])
     return results
 
 
@@ -179,22 +182,11 @@ def accuracy(names: list[str], members: list[dict[str, Any]]) -> list[dict[str, 
     return rows
 
 
-def _cells(names: list[str], rows: list):
-    """(a, b, block, seed) → pairs of row numbers; cells without pairs are left out."""
-    cells: dict[tuple[str, str, str, str], list[tuple[int, int]]] = {}
-    for i, j in itertools.combinations(range(len(rows)), 2):
-        (p, first, draw), (q, second, other) = rows[i], rows[j]
-        block = "within" if draw == other else "across"
-        seed = "same" if p != q and first == second else "different"
-        cells.setdefault((names[p], names[q], block, seed), []).append((i, j))
-    return cells
-
-
 def _overlap(names: list[str], rows: list, masks: dict) -> list[dict[str, Any]]:
     kept = {layer: int(size * DENSITY + 0.5) for layer, size in LAYERS.items()}
     both = {layer: mask.astype(np.int64) @ mask.T.astype(np.int64) for layer, mask in masks.items()}
     found = []
-    for (a, b, block, seed), pairs in _cells(names, rows).items():
+    for (a, b, block, seed), pairs in walked.cells(names, rows).items():
         for layer in ("whole", *LAYERS):
             layers = list(LAYERS) if layer == "whole" else [layer]
             k, size = sum(kept[name] for name in layers), sum(LAYERS[name] for name in layers)
@@ -222,42 +214,6 @@ def _overlap(names: list[str], rows: list, masks: dict) -> list[dict[str, Any]]:
                 }
                 for metric, (values, chance) in metrics.items()
             ]
-    return found
-
-
-def _landscape(
-    random: np.random.RandomState, names: list[str], pruners: tuple[Pruner, ...], rows: list
-) -> list[dict[str, Any]]:
-    t = np.linspace(0.0, 1.0, 11)
-    found = []
-    for (a, b, block, seed), pairs in _cells(names, rows).items():
-        pruner_a, pruner_b = pruners[names.index(a)], pruners[names.index(b)]
-        depth = (0.6 - 0.5 * min(pruner_a[2], pruner_b[2])) * (1.3 if block == "across" else 1.0)
-        chosen = pairs[:4]
-        ends = np.outer(1 - t, [pruner_a[3]] * len(chosen)) + np.outer(t, [pruner_b[3]] * len(chosen))
-        noise = 1.0 + 0.1 * random.standard_normal(len(chosen))
-        curves = np.maximum(0.1, ends - depth * np.outer(np.sin(np.pi * t), noise))
-        barriers = [float(value) for value in (ends - curves).max(axis=0)]
-        found.append(
-            {
-                "a": a,
-                "b": b,
-                "path": "linear",
-                "block": block,
-                "seed": seed,
-                "pairs": len(chosen),
-                "of_pairs": len(pairs),
-                "points": t.tolist(),
-                "accuracy": {
-                    "mean": curves.mean(1).tolist(),
-                    "low": curves.min(1).tolist(),
-                    "high": curves.max(1).tolist(),
-                },
-                "barrier": {"entezari_error": estimate(barriers), "entezari_loss": estimate(barriers, 4.0)},
-                "images": 2000,
-                "split": "test",
-            }
-        )
     return found
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from masklab import report
 
-from . import builder, dom, recipe, variants
+from . import builder, dom, recipe, variants, walked
 
 
 class Page(NamedTuple):
@@ -28,14 +28,14 @@ def _page(folder: Path, results: dict[str, Any]) -> Page:
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Page:
     """Three populations of six members over two draws of base weights."""
     folder = tmp_path_factory.mktemp("plain")
-    return _page(folder, builder.build(folder))
+    return _page(folder, builder.build(folder, landscape=True))
 
 
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Page:
     """Markup and `$` in every text that a user can choose."""
     folder = tmp_path_factory.mktemp("hostile")
-    return _page(folder, builder.build(folder, hostile=True))
+    return _page(folder, builder.build(folder, hostile=True, landscape=True))
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +60,7 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> Page:
 def full(tmp_path_factory: pytest.TempPathFactory) -> Page:
     """Everything that is not in every study: controls, a reference, norms, an unusual recipe, its warning."""
     folder = tmp_path_factory.mktemp("full")
-    results = builder.build(folder, populations=7, members=3, hostile=True)
+    results = builder.build(folder, populations=7, members=3, hostile=True, landscape=True)
     variants.add_reference(results)
     study = results["study"]
     study["network"].update(
@@ -81,6 +81,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Page:
         ramp_epochs=1,
         weight_init="uniform",
     )
+    walked.reestimate(results)
     results["populations"][1]["overrides"] = {"fan_scale": "reference"}
     results["populations"][2]["options"] = {"rate": 0.1, "period": None, "period_steps": 300}
     results["warnings"].append(
@@ -94,7 +95,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Page:
 def linear(tmp_path_factory: pytest.TempPathFactory) -> Page:
     """So many members that nothing which needs all pairs was measured."""
     folder = tmp_path_factory.mktemp("linear")
-    results = builder.build(folder)
+    results = builder.build(folder, landscape=True)
     variants.without_pairs(results)
     builder.rewrite(folder, results)
     (folder / "analysis" / "overlap.npz").unlink()

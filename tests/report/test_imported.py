@@ -10,7 +10,6 @@ import pytest
 
 from masklab import analysis, report
 from masklab.archive import Archive
-from masklab.landscape import linear
 from tests.archive.exchange import samples
 from tests.conftest import TinyStudy
 
@@ -29,8 +28,8 @@ def _masks(folder: Path, layers: dict[str, list[int]], number: int) -> list[Path
     return places
 
 
-def _page(out: Path, landscape: list[dict[str, Any]]) -> dom.Node:
-    analysis.analyze(Archive(out), landscape=landscape)
+def _page(out: Path) -> dom.Node:
+    analysis.analyze(Archive(out))
     return dom.parse(report.write([out], out / "report.html").read_text(encoding="utf-8"))
 
 
@@ -38,7 +37,7 @@ def _page(out: Path, landscape: list[dict[str, Any]]) -> dom.Node:
 def alone(tmp_path: Path) -> dom.Node:
     out = tmp_path / "alone"
     samples.take(out, *_masks(tmp_path / "files", {"conv": [4, 3, 3], "fc": [5, 16]}, 5))
-    return _page(out, [])
+    return _page(out)
 
 
 @pytest.fixture
@@ -49,9 +48,7 @@ def mixed(tiny: TinyStudy, train: Callable[..., Any], tmp_path: Path) -> dom.Nod
     study = json.loads((out / "study.json").read_text())
     layers = {layer["name"]: layer["shape"] for layer in study["network"]["layers"]}
     samples.take(out, *_masks(tmp_path / "files", layers, 3), population="theirs")
-    rows, _ = linear.interpolate(out)
-    assert {name for row in rows for name in (row["a"], row["b"])} == {"edge-popup-d0.5", "random-d0.5"}
-    return _page(out, rows)
+    return _page(out)
 
 
 def _summary(page: dom.Node) -> dict[str, str]:
@@ -111,7 +108,7 @@ def test_a_page_of_trained_masks_has_no_word_of_it(
     tiny: TinyStudy, train: Callable[..., Any], tmp_path: Path
 ) -> None:
     train(tiny({"pruner": "random"}, training={"epochs": 1}), tmp_path / "out")
-    page = _page(tmp_path / "out", [])
+    page = _page(tmp_path / "out")
     assert "Imported" not in page.text()
     assert "(imported)" not in page.text()
     assert not [node for node in page.all() if node.attributes.get("id") == "s1-imported"]

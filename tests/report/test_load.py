@@ -14,7 +14,7 @@ from . import builder
 
 @pytest.fixture
 def study(tmp_path: Path) -> tuple[Path, dict[str, Any]]:
-    return tmp_path, builder.build(tmp_path, populations=2, members=2)
+    return tmp_path, builder.build(tmp_path, populations=2, members=2, landscape=True)
 
 
 def test_a_study_without_analysis_names_the_command(tmp_path: Path) -> None:
@@ -54,8 +54,8 @@ def _with(value: Any, *keys: str | int) -> Callable[[Any], None]:
         (_without("accuracy", 0, "estimate", "low"), r"accuracy\.0\.estimate\.low: Field required"),
         (_with("high", "accuracy", 0, "estimate", "value"), r"accuracy\.0\.estimate\.value"),
         (
-            _with(1, "schema"),
-            "schema 1; this version of masklab reads schema 2: run `masklab analyze` again",
+            _with(2, "schema"),
+            "schema 2; this version of masklab reads schema 3: run `masklab analyze` again",
         ),
         (_without("stability"), "stability: Field required"),
         (_without("tests", 0, "effect"), r"tests\.0\.effect: Field required"),
@@ -81,7 +81,6 @@ def _with(value: Any, *keys: str | int) -> Callable[[Any], None]:
         ),
         (_with(9, "consensus", 0, "kept_by"), "counts weights that 9 of 3 masks keep"),
         (_with("nobody", "members", 0, "population"), "members names the population 'nobody'"),
-        (_with("nobody", "landscape", 0, "b"), "landscape names the population 'nobody'"),
         (_with("nobody", "movement", 0, "population"), "movement names the population 'nobody'"),
         (
             _with("soon", "movement", 0, "metric"),
@@ -99,7 +98,6 @@ def _with(value: Any, *keys: str | int) -> Callable[[Any], None]:
             _with([{"name": "a"}], "study", "network", "unmasked"),
             r"network\.unmasked\.0\.shape: Field required",
         ),
-        (_with([0.0], "landscape", 0, "points"), "points and accuracies differ in number"),
         (_with("x/0", "embeddings", 0, "points", 0, "id"), "places 'x/0', which is no stored member"),
     ],
 )
@@ -184,4 +182,8 @@ def test_pairs_are_found_in_either_order(study: tuple[Path, dict[str, Any]]) -> 
     assert row.estimate.value == wanted
     path = analysis.path(second, first, seed="same")
     assert path is not None
-    assert (path.a, path.b) == (first, second)
+    assert (path.a, path.b, path.path, path.split) == (first, second, "linear", "test")
+    other = analysis.path(second, first, seed="same", split="train")
+    assert other is not None
+    assert (other.a, other.b, other.path, other.split) == (first, second, "linear", "train")
+    assert analysis.path(first, second, seed="same", path="ranked") is None

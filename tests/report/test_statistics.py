@@ -17,7 +17,9 @@ def test_chapters_stand_in_the_order_of_the_questions(plain: Page) -> None:
     anchors = [node.attributes["id"] for node in main.all() if "id" in node.attributes]
     wanted = (
         "summary accuracy distances matrices layers shares embeddings tests tests-pairs clusters scatter "
-        "ensembles rarefaction consensus structure-table movement interpolation members methods"
+        "ensembles rarefaction consensus structure-table movement paths interpolation barriers "
+        "barriers-table landscape-work flatness sensitivity sensitivity-table algebra gathering "
+        "algebra-table transfer transfer-table surfaces chains chains-table members methods"
     )
     places = [anchors.index(f"s1-{name}") for name in wanted.split()]
     assert places == sorted(places)

@@ -45,7 +45,7 @@ def clear(results: dict[str, Any], *but: str) -> None:
     for key, rows in results.items():
         if isinstance(rows, list) and key not in kept:
             results[key] = []
-    results["scope"] = None
+    results["scope"] = results["landscape_work"] = None
 
 
 def without_pairs(results: dict[str, Any]) -> None:

@@ -217,8 +217,8 @@ def _row(context: Context, population: str, name: str, split: str, links: list[_
         "accuracy": barriers.over_members(accuracy, draws, estimates.SHARE),
         "chance": float(np.bincount(labels).max() / len(labels)),
         "barrier": {
-            "entezari_error": barriers.over_members(error.tolist(), draws),
-            "entezari_loss": barriers.over_members(loss.tolist(), draws),
+            "entezari_error": barriers.over_members(error.tolist(), draws, barriers.limits("entezari_error")),
+            "entezari_loss": barriers.over_members(loss.tolist(), draws, barriers.limits("entezari_loss")),
         },
         "connected": barriers.over_members(connected, draws, estimates.SHARE),
         "threshold": barriers.CONNECTED,

@@ -231,7 +231,10 @@ def _row(context: Context, part: _Part, pairs: list[Pair], walks: list[list[_Wal
         "accuracy": _band(1 - error),
         "loss": _band(loss),
         "chance": float(np.bincount(labels).max() / len(labels)),
-        "barrier": {name: barriers.over_masks(pairs, values) for name, values in heights.items()},
+        "barrier": {
+            name: barriers.over_masks(pairs, values, barriers.limits(name))
+            for name, values in heights.items()
+        },
         "over_images": {
             name: barriers.over_images(float(heights[name].mean()), values)
             for name, values in resamples.items()

@@ -1,13 +1,30 @@
 """One panel with a value per population and layer, as several figures have it."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from masklab.report import models, records, style
+from masklab.report.figures import dots
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+
+
+@runtime_checkable
+class Level(Protocol):
+    """A value with its chance level."""
+
+    @property
+    def estimate(self) -> records.Estimate:
+        """The value."""
+        ...
+
+    @property
+    def chance(self) -> float | None:
+        """What to compare it with."""
+        ...
+
 
 Row = models.Overlap | records.Measured | records.Structure
 Rows = dict[str, list[Row | None]]
@@ -24,7 +41,12 @@ def known(rows: Rows) -> Rows:
 
 
 def panel(
-    axes: "Axes", shown: Rows, layers: Sequence[str], theme: style.Theme, *, scale: float = 1.0
+    axes: "Axes",
+    shown: Mapping[str, Sequence[Level | None]],
+    layers: Sequence[str],
+    theme: style.Theme,
+    *,
+    scale: float = 1.0,
 ) -> None:
     """Points with intervals, one group per layer, and the chance level of each as a dashed line.
 
@@ -37,9 +59,10 @@ def panel(
     """
     drawn: set[tuple[float | None, ...]] = set()
     for order, (name, rows) in enumerate(shown.items()):
-        shift = 0.0 if len(shown) == 1 else 0.44 * (order / (len(shown) - 1) - 0.5)
+        shift = dots.shift(order, len(shown))
         for place, row in enumerate(rows):
-            _estimate(axes, place + shift, row, theme.colours[name], scale)
+            if row is not None:
+                dots.point(axes, place + shift, row.estimate, theme.colours[name], scale)
         known = [
             (place + shift, scale * row.estimate.value)
             for place, row in enumerate(rows)
@@ -66,14 +89,6 @@ def panel(
     axes.set_xlim(-0.6, len(layers) - 0.4)
     axes.tick_params(axis="x", length=0)
     axes.grid(axis="y")
-
-
-def _estimate(axes: "Axes", x: float, row: Row | None, colour: str, scale: float) -> None:
-    if row is None or row.estimate.value is None:
-        return
-    if row.estimate.low is not None and row.estimate.high is not None:
-        axes.plot([x, x], [scale * row.estimate.low, scale * row.estimate.high], color=colour, linewidth=1.4)
-    axes.plot(x, scale * row.estimate.value, "o", color=colour, markersize=4.5, markeredgewidth=0)
 
 
 def chance_entry() -> "list[tuple[Artist, str]]":

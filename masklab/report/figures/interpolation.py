@@ -1,121 +1,93 @@
-"""Accuracy on the straight line between two members."""
+"""Accuracy on the straight line between members of two populations."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from masklab.report import load, models, numbers, style, text
-from masklab.report.figures import figure
+from masklab.report import load, numbers, style, text
+from masklab.report.figures import figure, matrices
+from masklab.report.landscape import rows
+from masklab.report.landscape import text as landscape
 
 if TYPE_CHECKING:
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-TITLE = "Accuracy between masks"
+TITLE = "Accuracy on straight lines between populations"
+
+
+def has(analysis: load.Analysis) -> bool:
+    """Whether there are lines between populations."""
+    return bool(_lines(analysis))
 
 
 def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure:
-    """Linear paths within populations, and between populations with different and with equal seeds."""
-    rows = [row for row in analysis.results.landscape if row.path == "linear" and row.points]
-    if not rows:
-        if all(population.imported for population in analysis.results.populations):
-            return figure.absent(TITLE, "Unknown (imported): what network and data the masks are for.")
-        return figure.absent(TITLE, "The accuracy between members was not measured (no landscape rows).")
-    panels = _panels(rows)
-    message = _message(analysis, rows)
+    """Linear paths between populations, with different and with equal seeds."""
+    found = _lines(analysis)
+    if not found:
+        why = landscape.nothing(analysis) or "No two populations have members that a line could join."
+        return figure.absent(TITLE, why)
+    panels = {
+        f"members of {matrices.SEEDS[seed]}": own
+        for seed in matrices.SEEDS
+        if (own := [row for row in found if row.seed == seed])
+    }
+    message = _message(analysis, found)
     with style.drawing(key):
-        drawing = style.new_figure(4.3)
+        drawing = style.new_figure(4.3, style.WIDTH if len(panels) > 1 else 7.0)
         grid = drawing.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-        for axes, (title, found) in zip(grid, panels.items(), strict=True):
-            _panel(axes, found, theme)
+        for axes, (title, own) in zip(grid, panels.items(), strict=True):
+            _panel(axes, own, theme)
             axes.set_title(title)
         grid[0].set_ylabel("test accuracy, %")
-        shown = [name for name in analysis.names if any(name in (row.a, row.b) for row in rows)]
-        style.legend_below(drawing, [*style.population_entries(theme, shown), *_block_entries(rows)])
+        shown = [name for name in analysis.names if any(name in (row.a, row.b) for row in found)]
+        style.legend_below(drawing, style.population_entries(theme, shown))
         svg = style.svg(drawing, key, message)
-    return figure.Figure(TITLE, message, _caption(analysis, rows), svg)
+    return figure.Figure(TITLE, message, _caption(found), svg)
 
 
-def _panels(rows: Sequence[models.Path]) -> dict[str, list[models.Path]]:
-    between = _comparable([row for row in rows if row.a != row.b])
-    panels = {
-        "within a population": [row for row in rows if row.a == row.b],
-        "between populations, different seeds": [row for row in between if row.seed == "different"],
-        "between populations, same seeds": [row for row in between if row.seed == "same"],
-    }
-    return {title: found for title, found in panels.items() if found}
-
-
-def _comparable(rows: Sequence[models.Path]) -> list[models.Path]:
+def _lines(analysis: load.Analysis) -> list[rows.Path]:
     """Rows of pairs that share base weights, unless there are none."""
-    shared = [row for row in rows if row.block == "within"]
-    return shared or list(rows)
+    found = [
+        row
+        for row in analysis.results.landscape
+        if row.a != row.b and row.path == "linear" and row.split == "test" and row.points
+    ]
+    shared = [row for row in found if row.block == "within"]
+    return shared or found
 
 
-def _panel(axes: "Axes", rows: Sequence[models.Path], theme: style.Theme) -> None:
-    for row in rows:
-        mean, low, high = (
-            [100.0 * value for value in values]
-            for values in (row.accuracy.mean, row.accuracy.low, row.accuracy.high)
-        )
-        colour = theme.colours[row.a]
-        if row.a != row.b:
-            stripes = {"linestyle": (0, (4, 4)), "gapcolor": theme.colours[row.b]}
-            axes.plot(row.points, mean, color=colour, **stripes)
-            continue
-        faint = row.block == "across"
-        axes.plot(row.points, mean, ":" if faint else "-", color=colour, alpha=0.5 if faint else 1.0)
-        axes.fill_between(row.points, low, high, color=colour, alpha=0.06 if faint else 0.15, linewidth=0)
+def _panel(axes: "Axes", found: Sequence[rows.Path], theme: style.Theme) -> None:
+    for row in found:
+        stripes = {"linestyle": (0, (4, 4)), "gapcolor": theme.colours[row.b]}
+        mean = [100.0 * value for value in row.accuracy.mean]
+        axes.plot(row.points, mean, color=theme.colours[row.a], **stripes)
     axes.set_xlabel("position t on the line")
     axes.set_xlim(0.0, 1.0)
     axes.grid(visible=True)
 
 
-def _block_entries(rows: Sequence[models.Path]) -> "list[tuple[Artist, str]]":
-    from matplotlib.lines import Line2D
-
-    if len({row.block for row in rows if row.a == row.b}) < 2:
-        return []
-    return [
-        (Line2D([], [], color=style.INK), "same base weights"),
-        (Line2D([], [], color=style.INK, linestyle=":", alpha=0.6), "different base weights (faint)"),
-    ]
-
-
-def _message(analysis: load.Analysis, rows: Sequence[models.Path]) -> str:
-    trained = {population.name for population in analysis.results.populations if population.control is None}
+def _message(analysis: load.Analysis, found: Sequence[rows.Path]) -> str:
+    shown = landscape.trained(analysis, [name for row in found for name in (row.a, row.b)])
     drops = [
-        (row.barrier.entezari_error.value, row.a)
-        for row in _comparable([row for row in rows if row.a == row.b])
-        if row.barrier.entezari_error.value is not None and row.a in trained
+        (row.barrier.entezari_error.value, row.a, row.b, matrices.SEEDS[row.seed])
+        for row in found
+        if row.barrier.entezari_error.value is not None and {row.a, row.b}.issubset(shown)
     ]
     if not drops:
-        return "Accuracy along straight lines between members."
-    (high, worst), (low, best) = max(drops), min(drops)
-    if len({name for _, name in drops}) == 1:
-        return f"Mean barrier within {worst}: {numbers.percent(high)} points of error."
+        return "Accuracy along straight lines between members of two populations."
+    value, a, b, seeds = min(drops)
     return (
-        f"Mean barriers within the population of a pruner run from {numbers.percent(low)} ({best}) to "
-        f"{numbers.percent(high)} points of error ({worst})."
+        f"The lowest mean barrier between two populations is that of {a} and {b}, {seeds}: "
+        f"{numbers.percent(value)} points of test error."
     )
 
 
-def _caption(analysis: load.Analysis, rows: Sequence[models.Path]) -> str:
-    pairs = text.span([row.pairs for row in rows])
-    images = text.span([row.images for row in rows])
-    splits = " and ".join(sorted({row.split for row in rows}))
-    guess = (
-        f" Guessing gives {100.0 / classes:.3g} %." if (classes := len(analysis.study.data.classes)) else ""
-    )
-    between = _comparable([row for row in rows if row.a != row.b])
-    shared = "share" if between and between[0].block == "within" else "do not share"
-    striped = (
-        " A striped line joins two populations, from the one first in the legend (t = 0) to the other; its "
-        f"pairs {shared} base weights."
-        if between
-        else ""
-    )
+def _caption(found: Sequence[rows.Path]) -> str:
+    shared = "share" if found[0].block == "within" else "do not share"
     return (
-        f"n = {pairs} pairs of members per line, {images} {splits} images. The effective weights at t are "
-        "(1 − t) times those of one member plus t times those of the other. Line: mean over the pairs; band: "
-        f"smallest to largest pair (not a confidence interval).{striped}{guess}"
+        f"n = {text.span([row.pairs for row in found])} pairs of members per line, "
+        f"{text.span([row.images for row in found])} test images; {landscape.statistics(found)}. The "
+        "effective weights at t are (1 − t) times those of one member plus t times those of the other. "
+        "A striped line joins two populations, from the one first in the legend (t = 0) to the other; its "
+        f"pairs {shared} base weights. Mean over the pairs; intervals of the barriers stand in the table. "
+        f"Accuracy: {landscape.chance(found)}."
     )

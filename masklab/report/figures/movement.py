@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from masklab.report import load, models, numbers, style, text
-from masklab.report.figures import figure
+from masklab.report.figures import bands, figure
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -25,13 +25,10 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
     with style.drawing(key):
         drawing = style.new_figure(4.1)
         left, right = drawing.subplots(1, 2)
-        _panel(
-            left,
-            {name: [((r.epoch + r.to) / 2.0, r) for r in rows] for name, rows in flips.items()},
-            theme,
-            100.0,
-        )
-        _panel(right, {name: [(float(r.epoch), r) for r in rows] for name, rows in ways.items()}, theme, 1.0)
+        middles = {n: [((r.epoch + r.to) / 2.0, r.estimate) for r in rows] for n, rows in flips.items()}
+        bands.draw(left, middles, theme, 100.0)
+        begins = {n: [(float(r.epoch), r.estimate) for r in rows] for n, rows in ways.items()}
+        bands.draw(right, begins, theme, 1.0)
         left.set_title("bits flipped between snapshots")
         left.set_ylabel("share of mask bits flipped per epoch, %")
         right.set_title("distance to the final mask")
@@ -48,28 +45,6 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
 def _series(analysis: load.Analysis, metric: models.MovementMetric) -> Series:
     found = {name: analysis.movement(name, metric) for name in analysis.names}
     return {name: rows for name, rows in found.items() if rows}
-
-
-def _panel(
-    axes: "Axes", panel: dict[str, list[tuple[float, models.Movement]]], theme: style.Theme, scale: float
-) -> None:
-    """Means with their intervals as bands; values are multiplied by `scale`."""
-    for name, rows in panel.items():
-        colour = theme.colours[name]
-        places = [x for x, _ in rows]
-        means = [scale * (row.estimate.value or 0.0) for _, row in rows]
-        axes.plot(places, means, "o-", color=colour, markersize=3.5, markeredgewidth=0)
-        known = [
-            (x, scale * row.estimate.low, scale * row.estimate.high)
-            for x, row in rows
-            if row.estimate.low is not None and row.estimate.high is not None
-        ]
-        if len(known) == 1:  # a band of no width would not be seen
-            ((x, low, high),) = known
-            axes.plot([x, x], [low, high], color=colour, linewidth=1.4)
-        elif known:
-            xs, lows, highs = zip(*known, strict=True)
-            axes.fill_between(xs, lows, highs, color=colour, alpha=0.18, linewidth=0)
 
 
 def _dress(axes: "Axes") -> None:
