@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,10 +20,11 @@ _FORWARD_AT_ONCE = {"cpu": 6000, "cuda": 2**17}
 
 _WEIGHTS_AT_ONCE = 2**23
 _NETWORKS_AT_ONCE = {"cpu": 66, "cuda": 256}
-_LEAST_IMAGES = 32
+_LEAST_IMAGES, _MOST_IMAGES = 16, 512
 
-_LOOP_IMAGES = 256
-"""Images of one call when networks are evaluated one after the other: larger activations leave the cache."""
+_ACTIVATION_BYTES = 2**23
+"""Of the first layer, on the images of one call, when networks are evaluated one after the other on a CPU:
+larger ones fall out of cache."""
 
 
 class Evaluator:
@@ -36,14 +38,18 @@ class Evaluator:
 
     def __init__(self, archive: Archive, images: Images, *, device: str, reestimate: bool) -> None:
         study = archive.study
-        self.images, self.device = images, device
-        self.engine: choice.Engine = choice.expected(study, device)
+        self.device = device
+        self.engine: choice.Engine = choice.evaluating(study, device)
         self.network = cohort.build_network(study, device)
         self.buffers = [buffer["name"] for buffer in study["network"]["buffers"]]
         self.reestimates = reestimate and bool(self.buffers)
         self.weights = sum(layer["size"] for layer in study["network"]["layers"])
         most = _WEIGHTS_AT_ONCE if device == "cpu" else memory.available(device) // 64
         self.at_once = max(1, min(_NETWORKS_AT_ONCE[device], most // self.weights))
+        self.images_at_once = _images_at_once(study)
+        if self.engine == "loop":
+            images = images.channels_last()
+        self.images = images
         self.labels = {split: torch.from_numpy(own).to(device) for split, own in images.labels.items()}
 
     def twin(self) -> "Evaluator":
@@ -118,11 +124,11 @@ class Evaluator:
     ) -> Float[Tensor, "networks images classes"]:
         """Outputs of networks on images, in evaluation mode."""
         number = len(next(iter(state.values())))
-        tensors = self._tensors(state)
-        together = number if self.engine == "vmap" else 1
-        size = max(_LEAST_IMAGES, _FORWARD_AT_ONCE[self.device] // together)
+        size = max(_LEAST_IMAGES, _FORWARD_AT_ONCE[self.device] // number)
         if self.engine == "loop":
-            size = min(size, _LOOP_IMAGES)
+            size = self.images_at_once
+            state = {name: _channels_last(values) for name, values in state.items()}
+        tensors = self._tensors(state)
         outputs = [engines.logits(self.engine, self.network, tensors, part) for part in pixels.split(size)]
         return torch.cat(outputs, dim=1)
 
@@ -162,6 +168,21 @@ class Evaluator:
             {split: whole(split, 1) for split in task.splits},
             {split: self.images.labels[split] for split in task.splits},
         )
+
+
+def _images_at_once(study: Mapping[str, Any]) -> int:
+    """Images of one call for one network on a CPU."""
+    _, height, width = study["data"]["input_shape"]
+    first = next((layer["shape"] for layer in study["network"]["layers"] if len(layer["shape"]) == 4), [1])
+    most = _ACTIVATION_BYTES // (4 * first[0] * height * width)
+    return max(_LEAST_IMAGES, min(_MOST_IMAGES, most))
+
+
+def _channels_last(values: Tensor) -> Tensor:
+    """Weights of convolutions [networks, out, in, h, w], each network's with its channels last in memory."""
+    if values.ndim != 5:
+        return values
+    return values.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3)
 
 
 def _joined(states: Sequence[Mapping[str, Tensor]]) -> State:
