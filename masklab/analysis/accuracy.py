@@ -1,4 +1,4 @@
-"""Accuracy of each population: mean over members with a t interval, spread, extremes."""
+"""Accuracy of each population: mean over members with its interval, spread, extremes."""
 
 import math
 import statistics

@@ -5,6 +5,10 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from masklab.analysis import skewness
+
 LEVEL = 0.95
 """Nominal coverage of every interval."""
 
@@ -87,7 +91,10 @@ def t_quantile(degrees: int) -> float:
 def mean_over_members(
     values: Sequence[float], draws: int, *, absent: str = "", limits: tuple[float, float] = ANY
 ) -> dict[str, Any]:
-    """Mean over members with a t interval; null, with a reason, where there are too few.
+    """Mean over members; its interval is null, with a reason, where there are too few.
+
+    It reaches as far as t, or as t corrected for skewness where there are three members or more (see
+    `masklab.analysis.skewness`).
 
     Args:
         values: One value per member.
@@ -102,17 +109,22 @@ def mean_over_members(
     """
     n = len(values)
     mean = statistics.fmean(values) if values else math.nan
-    half = t_quantile(n - 1) * statistics.stdev(values) / math.sqrt(n) if n > 1 else math.nan
     why = "an interval needs at least 2 members; there is 1" if values else absent
+    below = above = math.nan
     if n > 1 and len(set(values)) == 1:  # few coarse values would have an interval of no width
-        half, why = math.nan, "all members have the same value"
+        why = "all members have the same value"
+    elif n > 1:
+        error = statistics.stdev(values) / math.sqrt(n)
+        skew = skewness.of_mean(np.array(values, dtype=np.float64), error)
+        below, above = skewness.reach(error, t_quantile(n - 1), skew)
     return estimate(
-        mean, mean - half, mean + half, method=_over_members(n, draws), n=n, why=why, limits=limits
+        mean, mean - below, mean + above, method=_over_members(n, draws), n=n, why=why, limits=limits
     )
 
 
 def _over_members(n: int, draws: int) -> str:
-    method = "mean over members, t interval with n − 1 degrees of freedom"
+    interval = "t interval with n − 1 degrees of freedom" if n < 3 else skewness.METHOD
+    method = f"mean over members, {interval}"
     if n < 2:
         return method
     if draws == n:

@@ -3,6 +3,7 @@ import pytest
 from scipy import stats
 
 from masklab.analysis import accuracy, estimates
+from tests.analysis import intervals
 
 
 def member(value, block=0, **others):
@@ -14,15 +15,20 @@ def row(members, metric="accuracy"):
     return next(one for one in accuracy.rows([{"name": "p"}], members, 400) if one["metric"] == metric)
 
 
-def test_interval_is_the_t_interval():
-    values = [0.5, 0.53, 0.49, 0.58]
+@pytest.mark.parametrize("values", [[0.5, 0.53, 0.49, 0.58], [0.9, 0.91, 0.92, 0.5], [0.6, 0.7]])
+def test_interval_reaches_as_far_as_t_or_halls_t(values):
     found = row([member(value) for value in values])
-    law = stats.t(3, loc=np.mean(values), scale=stats.sem(values))
+    n, mean, error = len(values), np.mean(values), stats.sem(values)
+    skew = stats.skew(values, bias=False) / n**0.5 if n > 2 else 0.0
+    low, high, _ = intervals.halls(mean, error, n - 1, skew)
+    plain = stats.t(n - 1, loc=mean, scale=error).interval(estimates.LEVEL)
     estimate = found["estimate"]
-    assert [estimate["low"], estimate["high"]] == pytest.approx(law.interval(estimates.LEVEL))
-    assert estimate["value"] == pytest.approx(np.mean(values)) and estimate["n"] == 4
+    ends = max(0.0, min(low, plain[0])), min(1.0, max(high, plain[1]))
+    assert (estimate["low"], estimate["high"]) == pytest.approx(ends)
+    assert estimate["value"] == pytest.approx(mean) and estimate["n"] == n
+    assert ("Hall" in estimate["method"]) == (n > 2)
     assert found["sd"] == pytest.approx(np.std(values, ddof=1))
-    assert (found["min"], found["max"]) == (0.49, 0.58)
+    assert (found["min"], found["max"]) == (min(values), max(values))
 
 
 @pytest.mark.parametrize(

@@ -5,17 +5,13 @@ exchanging the two of a pair (the same as changing signs of differences). Where 
 populations are not known, the members are two independent samples, and Welch's t is what is relabeled.
 
 Changing signs takes the differences for symmetric, relabeling takes both populations for equally spread, and
-t takes what it sees for nearly normal. Where accuracies are skewed, as where some members fall behind, t
-intervals of 5 to 20 differences cover 88 to 93 % by simulation; of 5 members that spread three times as far
-as 15 others, relabeling rejects in 9 %. So an interval reaches as far as either t or Hall's t, which is
-corrected for skewness, and p is the largest of the three. Then exponential differences of pairs are covered
-in 93 to 96 % (independent ones, where 5 members spread more than the others, in 91 %) and symmetric ones in
-95 to 97 %, which is conservative. What is rare, one member in seven or fewer, may not be among few members at
-all, and then no interval tells of it.
+t takes what it sees for nearly normal; of 5 members that spread three times as far as 15 others, relabeling
+rejects in 9 %. So an interval reaches as far as either t or Hall's t (see `masklab.analysis.skewness`), and p
+is the largest of the three. Then exponential differences of pairs are covered in 93 to 96 % (independent
+ones, where 5 members spread more than the others, in 91 %).
 
-Source: Fisher, The design of experiments (1935), for the test; Hall, On the removal of skewness by
-transformation (Journal of the Royal Statistical Society B 54, 1992), for skewed differences; Welch, The
-generalization of Student's problem (Biometrika 34, 1947), for the interval of independent samples.
+Source: Fisher, The design of experiments (1935), for the test; Welch, The generalization of Student's problem
+(Biometrika 34, 1947), for the interval of independent samples.
 """
 
 import math
@@ -25,14 +21,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from masklab.analysis import estimates, verdicts
+from masklab.analysis import estimates, skewness, verdicts
 from masklab.analysis.between import pairwise, permutations
 from masklab.analysis.design import Design
 
 EFFECT = "difference of mean accuracy, a − b"
-
-_NO_SKEW = 1e-9
-"""Skewness below which its correction is rounding."""
 
 Row = dict[str, Any]
 
@@ -114,10 +107,13 @@ def _tested(design: Design, values: Float64[np.ndarray, " members"], seed: int, 
 
 def _method(paired: bool) -> str:
     if paired:
-        of = "mean over members of equal seeds; as far as t with n − 1 degrees of freedom"
+        of = f"mean over members of equal seeds; {skewness.METHOD}"
     else:
-        of = "difference of means of independent members; as far as Welch's t"
-    return f"{of} or Hall's t, which is corrected for skewness; conservative where they are symmetric"
+        of = (
+            "difference of means of independent members; as far as Welch's t or Hall's t, which is corrected "
+            "for skewness"
+        )
+    return f"{of}; conservative where they are symmetric"
 
 
 def _difference(
@@ -144,39 +140,13 @@ def _difference(
         return estimates.estimate(value, np.nan, np.nan, method=_method(paired), n=n, why=why), None, 0.0
     degrees = float(parts.sum() ** 2 / (parts**2 / free).sum())
     quantile = float(special.stdtrit(degrees, (1 + estimates.LEVEL) / 2))
-    skew = (_third(samples[0]) - (0.0 if paired else _third(samples[1]))) / error**3
-    below = error * max(quantile, _untransformed(quantile, skew))
-    above = error * max(quantile, -_untransformed(-quantile, skew))
+    skew = skewness.of_mean(samples[0], error)
+    if not paired:
+        skew -= skewness.of_mean(samples[1], error)
+    below, above = skewness.reach(error, quantile, skew)
     found = estimates.estimate(value, value - below, value + above, method=_method(paired), n=n)
-    t = min(abs(value / error), abs(_transformed(value / error, skew)))
+    t = min(abs(value / error), abs(skewness.transformed(value / error, skew)))
     return found, value / error, float(2 * special.stdtr(degrees, -t))
-
-
-def _third(sample: Float64[np.ndarray, " _"]) -> float:
-    """Third cumulant of the mean of a sample, unbiased; 0 for fewer than three, which show none."""
-    n = len(sample)
-    return float(((sample - sample.mean()) ** 3).sum()) / (n * (n - 1) * (n - 2)) if n > 2 else 0.0
-
-
-def _transformed(t: float, skew: float) -> float:
-    """Hall's transformation, which takes the skewness from t: it is monotone.
-
-    Args:
-        t: Student's t.
-        skew: Skewness of the mean: third cumulant ÷ standard error³.
-
-    Examples:
-        >>> round(_untransformed(_transformed(1.5, 0.4), 0.4), 9)
-        1.5
-    """
-    return t + skew * t**2 / 3 + skew**2 * t**3 / 27 + skew / 6
-
-
-def _untransformed(t: float, skew: float) -> float:
-    """The t whose `_transformed` it is."""
-    if abs(skew) < _NO_SKEW:
-        return t
-    return 3 / skew * (float(np.cbrt(1 + skew * (t - skew / 6))) - 1)
 
 
 def _welch(

@@ -1,6 +1,7 @@
 """Values of single members, gathered one member after the other, and rows of their means."""
 
 import math
+import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -127,17 +128,19 @@ class Table:
                     f"an interval needs {DIFFERING} members that differ from the rest; there are {differing}"
                 )
                 return {**estimate, "low": None, "high": None, "why": why}
-            estimate = _upwards(estimate, math.inf if key[1].endswith("_count") else 1.0)
+            estimate = _upwards(estimate, values, math.inf if key[1].endswith("_count") else 1.0)
         if estimate["low"] is not None and estimate["low"] < 0:  # no metric here can be negative
             return {**estimate, "low": 0.0, "method": f"{estimate['method']}; cut off at 0"}
         return estimate
 
 
-def _upwards(estimate: Row, largest: float) -> Row:
-    """An interval of counts, which are skewed: its upper end is that of t on the scale of logarithms.
+def _upwards(estimate: Row, values: list[float], largest: float) -> Row:
+    """An interval of counts, which are skewed: its upper end reaches as far as t on the scale of logarithms.
 
-    By simulation t covers 90 % where members are as unequal as geometric counts, and this 95 to 97 %.
+    By simulation t covers 90 % where members are as unequal as geometric counts, and this 96 to 97 %.
     """
-    mean, high = estimate["value"], estimate["high"]
-    method = f"{estimate['method']}; upper end on the scale of logarithms, for skewed counts; conservative"
-    return {**estimate, "high": min(mean * math.exp((high - mean) / mean), largest), "method": method}
+    mean, n = estimate["value"], len(values)
+    half = estimates.t_quantile(n - 1) * statistics.stdev(values) / math.sqrt(n)
+    high = max(estimate["high"], mean * math.exp(half / mean))
+    method = f"{estimate['method']}; upper end at least t's on the scale of logarithms, for skewed counts"
+    return {**estimate, "high": min(high, largest), "method": f"{method}; conservative"}

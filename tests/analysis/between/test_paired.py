@@ -3,34 +3,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import optimize, stats
+from scipy import stats
 
 from masklab.analysis.between import paired, permutations
+from tests.analysis import intervals
 from tests.analysis.between import synthetic
 
 
 def accuracies_of(design, seed=0):
     values = np.random.default_rng(seed).uniform(0.5, 0.9, len(design))
     return dict(zip(design.ids, values.tolist(), strict=True)), values
-
-
-def halls(value, error, degrees, skew):
-    """Ends of the interval of Hall's skewness-corrected t, by searching for them, and p of 0.
-
-    Args:
-        value: The mean difference.
-        error: Its standard error.
-        degrees: Degrees of freedom of t.
-        skew: The skewness of the mean.
-    """
-
-    def corrected(t, less=0.0):
-        return t - less + skew * t**2 / 3 + skew**2 * t**3 / 27 + skew / 6
-
-    t = stats.t(degrees)
-    ends = [optimize.brentq(corrected, -1e3, 1e3, args=(t.ppf(q),)) for q in (0.975, 0.025)]
-    low, high = (value - end * error for end in ends)
-    return low, high, 2 * t.sf(abs(corrected(value / error)))
 
 
 @pytest.mark.parametrize("units", [2, 3, 5, 9])
@@ -43,7 +25,7 @@ def test_members_of_equal_seeds_are_compared_as_by_a_paired_t_test_and_changed_s
     assert row["statistic"] == pytest.approx(theirs.statistic)
     assert row["estimate"]["value"] == pytest.approx(difference.mean())
     skew = stats.skew(difference, bias=False) / units**0.5 if units > 2 else 0.0
-    low, high, corrected = halls(difference.mean(), stats.sem(difference), units - 1, skew)
+    low, high, corrected = intervals.halls(difference.mean(), stats.sem(difference), units - 1, skew)
     interval = theirs.confidence_interval(0.95)
     assert row["estimate"]["low"] == pytest.approx(min(interval.low, low))
     assert row["estimate"]["high"] == pytest.approx(max(interval.high, high))
@@ -76,7 +58,7 @@ def test_unknown_seeds_are_compared_as_independent_samples():
     assert row["statistic"] == pytest.approx(theirs[0])
     error = (values[:5].mean() - values[5:].mean()) / theirs.statistic
     third = (stats.kstat(values[:5], 3) - stats.kstat(values[5:], 3)) / 5**2
-    low, high, corrected = halls(theirs.statistic * error, error, theirs.df, third / error**3)
+    low, high, corrected = intervals.halls(theirs.statistic * error, error, theirs.df, third / error**3)
     assert row["estimate"]["low"] == pytest.approx(min(interval.low, low))
     assert row["estimate"]["high"] == pytest.approx(max(interval.high, high))
     chosen = [values[list(own)].mean() for own in itertools.combinations(range(10), 5)]

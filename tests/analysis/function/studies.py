@@ -1,5 +1,6 @@
 """Synthetic studies on disk whose members predict what the test says, on a data set that is really there."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from masklab import data as datasets
+from masklab.analysis import design, distances, function
 from masklab.archive import Archive, directory, files, member, study_file
 from tests.analysis import builder
 
@@ -95,3 +97,22 @@ def guesses(random: np.random.RandomState, members: int, truth: np.ndarray, labe
     """Predicted classes `[members, images]`, most of them true."""
     classes = random.randint(0, labels, (members, len(truth)))
     return np.where(random.random_sample(classes.shape) < 0.7, truth, classes).astype(np.uint8)
+
+
+LABELS = 4
+"""Classes of `of_guesses`."""
+
+
+def of_guesses(folder: Path, truth: np.ndarray, members: tuple[int, ...] = (5, 4), **options: Any) -> Archive:
+    """A study of members of populations a and b that are right about most images; see `build`."""
+    random = np.random.RandomState(1)
+    predicted = {
+        name: guesses(random, count, truth, LABELS) for name, count in zip("ab", members, strict=False)
+    }
+    return build(folder, predicted, truth, LABELS, **options)
+
+
+def rows(archive: Archive, seed: int = 0) -> dict[str, Any]:
+    """What `results.json` holds of the predictions, as read from JSON."""
+    found = function.rows(archive, design.of(archive), distances.measure(archive), seed)
+    return json.loads(json.dumps(found, allow_nan=False))

@@ -1,44 +1,20 @@
-import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from masklab.analysis import cells, design, distances, estimates, function, jackknife
-from masklab.analysis.function import agreement, divergence, labels, pairs, predictions
-from masklab.archive import Archive, directory, files, study_file
+from masklab.analysis import cells, design, distances, estimates, jackknife
+from masklab.analysis.function import agreement, divergence, pairs, predictions
 from masklab.errors import ArchiveError
 
 from . import studies
 
-LABELS = 4
-
-
-@pytest.fixture(scope="module")
-def truth():
-    return np.random.RandomState(9).randint(0, LABELS, 50)
-
-
-def study(folder: Path, truth, members=(5, 4), **options) -> Archive:
-    random = np.random.RandomState(1)
-    predicted = {
-        name: studies.guesses(random, count, truth, LABELS)
-        for name, count in zip("ab", members, strict=False)
-    }
-    return studies.build(folder, predicted, truth, LABELS, **options)
-
-
-def rows(archive: Archive, seed: int = 0):
-    found = function.rows(archive, design.of(archive), distances.measure(archive), seed)
-    return json.loads(json.dumps(found, allow_nan=False))
-
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory, truth):
-    archive = study(tmp_path_factory.mktemp("whole"), truth, draws=2, without=("b/0001",))
-    return archive, rows(archive)
+    archive = studies.of_guesses(tmp_path_factory.mktemp("whole"), truth, draws=2, without=("b/0001",))
+    return archive, studies.rows(archive)
 
 
 def test_pairs_are_those_of_the_cells(whole, truth):
@@ -76,7 +52,7 @@ def test_intervals_leave_out_masks(whole):
     archive, found = whole
     who = design.of(archive)
     read = predictions.read(archive, who)
-    disagreement = next(agreement.statistics(read.classes, LABELS)).values
+    disagreement = next(agreement.statistics(read.classes, studies.LABELS)).values
     cell = next(
         one for one in cells.of(read.design) if (one.a, one.b) == ("a", "a") and one.block == "within"
     )
@@ -121,7 +97,7 @@ def test_scatter_holds_pairs_within_populations(whole):
 def test_scatter_is_sampled(whole, monkeypatch):
     archive, found = whole
     read, measured = predictions.read(archive, design.of(archive)), distances.measure(archive)
-    disagreement = 1 - agreement.agreements(read.classes, LABELS) / 50
+    disagreement = 1 - agreement.agreements(read.classes, studies.LABELS) / 50
     monkeypatch.setattr(pairs, "SCATTER", 5)
     first, again, other = (pairs.scatter(read, measured, disagreement, seed) for seed in (0, 0, 1))
     assert len(first[0]) == 5 and first[1] == 13
@@ -146,91 +122,17 @@ def test_large_populations_and_data_sets_are_sampled(whole, monkeypatch):
     from masklab.analysis.function import by_size
 
     monkeypatch.setattr(by_size, "MEMBERS", 3)
-    monkeypatch.setattr(by_size, "_HELD", 3 * LABELS * 20)
-    monkeypatch.setattr(divergence, "_HELD", 8 * LABELS * 30)
-    found = rows(whole[0])
+    monkeypatch.setattr(by_size, "_HELD", 3 * studies.LABELS * 20)
+    monkeypatch.setattr(divergence, "_HELD", 8 * studies.LABELS * 30)
+    found = studies.rows(whole[0])
     assert {(row["members"], row["images"]) for row in found["ensembles"]} == {(3, 20)}
     images = {row["metric"]: row["images"] for row in found["function"]}
     assert images["jensen_shannon"] == 30 and images["kappa"] == 50
-    monkeypatch.setattr(divergence, "_HELD", 8 * LABELS * 19)
-    nothing = [row for row in rows(whole[0])["function"] if row["metric"] == "jensen_shannon"]
+    monkeypatch.setattr(divergence, "_HELD", 8 * studies.LABELS * 19)
+    nothing = [row for row in studies.rows(whole[0])["function"] if row["metric"] == "jensen_shannon"]
     assert all(
         row["estimate"]["value"] is None and "fewer than 20" in row["estimate"]["why"] for row in nothing
     )
-
-
-def edited(archive: Archive, **data) -> Archive:
-    found = files.read_json(archive.directory / directory.STUDY)
-    found["data"] |= data
-    found["recipe_digest"] = study_file.recipe_digest(found)
-    files.write_json(archive.directory / directory.STUDY, found)
-    return Archive(archive.directory)
-
-
-@pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        ({"digest": "another"}, "not the one that the study was trained on"),
-        ({"path": "/nowhere/at/all.npz"}, "/nowhere/at/all.npz"),
-        ({"path": None}, "needs a path"),
-        ({"name": "unheard-of"}, "unknown data set 'unheard-of'"),
-    ],
-)
-def test_without_the_data_set_only_labels_are_missing(tmp_path, truth, change, why):
-    archive = edited(study(tmp_path, truth), **change)
-    found = rows(archive)
-    assert why in found["scope"]["labels"]
-    known = {row["metric"] for row in found["function"] if row["estimate"]["value"] is not None}
-    assert known == {"disagreement", "kappa", "jensen_shannon"}
-    unknown = [row for row in found["function"] if row["metric"] not in known]
-    assert len({row["metric"] for row in unknown}) == 3
-    for row in [*unknown, *found["ensembles"]]:
-        assert row["estimate"]["value"] is None and row["estimate"]["why"] == found["scope"]["labels"]
-    assert found["tests"][0]["p"] is not None and len(found["scatter"]) == 16
-    assert all(row["mean_member"] is None and row["why"] for row in found["ensembles"])
-
-
-def test_predictions_that_contradict_the_stored_accuracy_are_not_judged(tmp_path, truth):
-    archive = study(tmp_path, truth)
-    other = np.roll(truth, 1)
-    path = tmp_path / "other.npz"
-    changed = edited(archive, path=str(path), digest=studies.npz(path, other, LABELS))
-    why = rows(changed)["scope"]["labels"]
-    assert "the predictions of a/0000 give accuracy" in why and "its file says" in why
-    shorter = edited(archive, path=str(path), digest=studies.npz(path, truth[:-1], LABELS))
-    assert "50 predictions for 49 test images" in rows(shorter)["scope"]["labels"]
-
-
-def test_labels_are_in_the_order_of_predictions(tiny, train, tmp_path):
-    """Real members on real image files: their stored accuracy is that of stored predictions and labels."""
-    train(tiny({"pruner": "edge-popup"}, training={"epochs": 1}), tmp_path / "out")
-    archive = Archive(tmp_path / "out")
-    found, why = labels.of(archive)
-    assert found is not None and why == ""
-    for one in archive.ids:
-        member = archive.member(one)
-        assert (member.prediction() == found).mean() == member.facts["accuracy"]["test"]
-
-
-def test_a_killed_loader_costs_the_labels_alone(tmp_path, truth, monkeypatch):
-    monkeypatch.setattr(
-        labels, "_PROGRAM", "import os, sys; print('no memory', file=sys.stderr); os._exit(9)"
-    )
-    found, why = labels.of(study(tmp_path, truth))
-    assert found is None
-    assert why.endswith("'arrays': the process that loads it ended with status 9 (no memory)")
-
-
-def test_what_a_source_prints_is_not_taken_for_labels(tmp_path, truth, monkeypatch):
-    noisy = (
-        "import os; from masklab import data; load = data.load\n"
-        "def loud(*given):\n    os.write(1, b'downloading'); print('done'); return load(*given)\n"
-        "data.load = loud\n"
-    )
-    monkeypatch.setattr(labels, "_PROGRAM", noisy + labels._PROGRAM)
-    found, why = labels.of(study(tmp_path, truth))
-    assert why == "" and found is not None
-    np.testing.assert_array_equal(found, truth)
 
 
 def test_torch_is_not_imported(whole):
@@ -248,13 +150,13 @@ def test_torch_is_not_imported(whole):
 
 
 def test_no_predictions_at_all(tmp_path, truth):
-    found = rows(study(tmp_path, truth, members=(2,), without=("a/0000", "a/0001")))
+    found = studies.rows(studies.of_guesses(tmp_path, truth, members=(2,), without=("a/0000", "a/0001")))
     assert found["scope"]["left_out"] == {"a": 2} and found["scope"]["labels"] == "no predictions are known"
     assert not any(found[key] for key in ("function", "ensembles", "tests", "scatter"))
 
 
 def test_one_member(tmp_path, truth):
-    found = rows(study(tmp_path, truth, members=(1,)))
+    found = studies.rows(studies.of_guesses(tmp_path, truth, members=(1,)))
     assert found["function"] == found["scatter"] == []
     assert [row["size"] for row in found["ensembles"]] == [1, 1]
     assert found["tests"][0]["p"] is None
@@ -262,7 +164,7 @@ def test_one_member(tmp_path, truth):
 
 def test_members_that_all_predict_the_same(tmp_path, truth):
     same = {"a": np.zeros((5, 50), np.uint8)}
-    found = rows(studies.build(tmp_path, same, truth, LABELS))
+    found = studies.rows(studies.build(tmp_path, same, truth, studies.LABELS))
     values = {row["metric"]: row["estimate"] for row in found["function"]}
     assert values["disagreement"]["value"] == 0 and values["kappa"]["value"] is None
     assert "same single class" in values["kappa"]["why"]
@@ -270,24 +172,13 @@ def test_members_that_all_predict_the_same(tmp_path, truth):
 
 
 def test_members_without_errors(tmp_path, truth):
-    found = rows(studies.build(tmp_path, {"a": np.tile(truth, (3, 1)).astype(np.uint8)}, truth, LABELS))
+    found = studies.rows(
+        studies.build(tmp_path, {"a": np.tile(truth, (3, 1)).astype(np.uint8)}, truth, studies.LABELS)
+    )
     whys = {row["metric"]: row["estimate"].get("why") for row in found["function"]}
     assert (
         "no member makes an error" in whys["normalised_disagreement"] and "empty row" in whys["q_statistic"]
     )
-
-
-@pytest.mark.parametrize(
-    ("images", "change", "message"),
-    [
-        (49, {}, "49 predictions for 50 test images"),
-        (50, {"classes": ["0", "1"]}, "predicts class 3; there are 2 classes"),
-    ],
-)
-def test_predictions_that_fit_no_study(tmp_path, truth, images, change, message):
-    archive = study(tmp_path, truth[:images], members=(2,))
-    with pytest.raises(ArchiveError, match=message):
-        rows(edited(archive, test=50, **change))
 
 
 @pytest.mark.parametrize(
@@ -300,7 +191,7 @@ def test_predictions_that_fit_no_study(tmp_path, truth, images, change, message)
     ],
 )
 def test_probabilities_that_are_none(tmp_path, truth, probability, message):
-    archive = study(tmp_path, truth, members=(2,), probability=probability)
+    archive = studies.of_guesses(tmp_path, truth, members=(2,), probability=probability)
     found = predictions.read(archive, design.of(archive))
     with pytest.raises(ArchiveError, match=message):
         found.probabilities([0, 1], np.arange(50))

@@ -186,8 +186,8 @@ def test_rows_say_what_the_networks_answered(measured: Measured) -> None:
         assert row["drop"]["value"] == pytest.approx(np.mean(drops), abs=1e-12)
         assert row["drop_per_flip"]["value"] == pytest.approx(np.mean(drops) / row["flips"], abs=1e-12)
         if len(set(drops)) > 1:
-            half = estimates.t_quantile(2) * np.std(drops, ddof=1) / 3**0.5
-            assert row["drop"]["high"] == pytest.approx(min(1, np.mean(drops) + half))
+            expected = estimates.mean_over_members(drops, 1, limits=(-1.0, 1.0))
+            assert row["drop"]["high"] == pytest.approx(expected["high"])
         kept = [
             count(mask[at])
             for task, mask in zip(tasks, masks, strict=True)

@@ -160,8 +160,8 @@ def test_rows_are_means_over_members(measured: Measured) -> None:
         assert row["members"] == 4 and row["accuracy"]["value"] == pytest.approx(np.mean(values))
         assert row["change"]["value"] == pytest.approx(changes.mean(), abs=1e-12)
         if len(set(changes)) > 1:
-            half = estimates.t_quantile(3) * changes.std(ddof=1) / 2
-            assert row["change"]["low"] == pytest.approx(max(-1, changes.mean() - half))
+            expected = estimates.mean_over_members(changes.tolist(), 1, limits=(-1.0, 1.0))
+            assert row["change"]["low"] == pytest.approx(expected["low"])
         assert (row["chance"], row["images"], row["split"], row["statistics"]) == (0.5, 32, "test", "none")
 
 
