@@ -47,7 +47,7 @@ def _overlap(limits: clock.Limits) -> list[str]:
 
 
 def _landscape(limits: clock.Limits) -> list[str]:
-    rows = [*landscape.digits(rounds=7), *landscape.conv6(limits, rounds=5), *landscape.planning(rounds=3)]
+    rows = [*landscape.digits(rounds=7), *landscape.conv6(limits, rounds=5), *landscape.plans(rounds=3)]
     return clock.table(rows)
 
 

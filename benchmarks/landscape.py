@@ -11,7 +11,7 @@ import torch
 from benchmarks import clock
 from masklab import parallel, stages, study
 from masklab.archive import Archive
-from masklab.landscape import paths, plan, run
+from masklab.landscape import paths, plan, planning, run
 from masklab.landscape.budget import Budget
 from masklab.landscape.tasks import Task
 from masklab.training import rebuild
@@ -102,7 +102,7 @@ def conv6(limits: clock.Limits, rounds: int) -> list[clock.Row]:
     ]
 
 
-def planning(rounds: int) -> list[clock.Row]:
+def plans(rounds: int) -> list[clock.Row]:
     """Time from a directory to a plan, which `--dry-run` prints."""
     with tempfile.TemporaryDirectory() as folder:
         out = _trained(folder, {"name": "digits"}, {"name": "conv2", "width": 0.125}, 15, epochs=1)
@@ -149,10 +149,12 @@ def _trained(
 def _plan(out: Path, path: str | None) -> plan.Plan:
     names = None if path is None else (path,)
     options = plan.Options(Budget(evaluations=1), names, "cpu", parallel.cores())
-    made = plan.make(Archive(out), options)
+    made = planning.make(Archive(out), options)
     if made is None:
         raise RuntimeError(f"{out} has no landscape")
-    whole = plan.make(Archive(out), plan.Options(Budget(evaluations=10**9), names, "cpu", parallel.cores()))
+    whole = planning.make(
+        Archive(out), plan.Options(Budget(evaluations=10**9), names, "cpu", parallel.cores())
+    )
     return made if whole is None else whole
 
 

@@ -80,13 +80,22 @@ def walk(walked: "Walk") -> str:
         ],
         right=[0, *range(2, 7)],
     )
-    return f"{points}\n\n{heights}\npath {walked.path}, rule {walked.rule}, statistics {walked.statistics}"
+    lines = [points, "", heights]
+    if walked.statistics == "re-estimate":
+        lines += [
+            f"{row['member']}, {row['split']}: {_percent(row['accuracy'])} % with re-estimated statistics, "
+            f"{_percent(row['stored'])} % with its own"
+            for row in walked.ends
+        ]
+    return "\n".join([*lines, f"path {walked.path}, rule {walked.rule}, statistics {walked.statistics}"])
 
 
 def walk_json(walked: "Walk") -> str:
     """The same as JSON."""
     found = {"path": walked.path, "rule": walked.rule, "statistics": walked.statistics}
-    return json.dumps({**found, "points": walked.rows(), "barriers": walked.barriers()}, indent=1)
+    return json.dumps(
+        {**found, "points": walked.rows(), "barriers": walked.barriers(), "ends": walked.ends}, indent=1
+    )
 
 
 def as_json(shown: dict[str, Any]) -> str:

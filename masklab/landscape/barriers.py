@@ -54,7 +54,7 @@ OVER_MASKS = "t interval from leaving out one mask at a time (jackknife)"
 
 OVER_IMAGES = "basic bootstrap interval over images, for these masks"
 
-_NOT_FINITE = "the loss is not finite somewhere on a path"
+NOT_FINITE = "the loss is not finite somewhere on a path"
 
 
 def entezari(
@@ -147,7 +147,7 @@ def over_images(value: float, resamples: Float64[np.ndarray, "2 resamples"]) -> 
     row: Row = {"level": estimates.LEVEL, "method": OVER_IMAGES, "resamples": resamples.shape[1]}
     if not (math.isfinite(value) and np.isfinite(resamples).all()):
         nothing = dict.fromkeys(("low", "high", "bias", "corrected", "chance"))
-        return nothing | row | {"why": _NOT_FINITE}
+        return nothing | row | {"why": NOT_FINITE}
     tail = (1 - estimates.LEVEL) / 2
     least, most = np.quantile(resamples[0], (tail, 1 - tail)).tolist()
     noise = value <= np.quantile(resamples[1], 1 - tail)
@@ -181,7 +181,7 @@ def over_masks(
     if not np.isfinite(values).all():
         units = len({_unit(member) for pair in pairs for member in pair})
         return estimates.estimate(
-            math.nan, math.nan, math.nan, method=OVER_MASKS, n=units, why=_NOT_FINITE, limits=limits
+            math.nan, math.nan, math.nan, method=OVER_MASKS, n=units, why=NOT_FINITE, limits=limits
         )
     square = np.zeros((1, len(rows), len(columns)))
     chosen = np.zeros((len(rows), len(columns)), dtype=bool)
@@ -204,7 +204,7 @@ def over_members(values: Sequence[float], draws: int, limits: tuple[float, float
     if all(map(math.isfinite, values)):
         return estimates.mean_over_members(values, draws, limits=limits)
     return estimates.estimate(
-        math.nan, math.nan, math.nan, method="mean over members", n=len(values), why=_NOT_FINITE
+        math.nan, math.nan, math.nan, method="mean over members", n=len(values), why=NOT_FINITE
     )
 
 

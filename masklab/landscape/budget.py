@@ -10,11 +10,11 @@ from masklab.errors import ConfigError
 SHARE_OF_TRAINING = 0.6
 """Default: forward passes per forward pass of the training, a backward pass counted as two."""
 
-LEAST = 200_000
+LEAST = 1_000_000
 """Evaluations of the default where little was trained."""
 
 LONGEST_S = 120.0
-"""The default takes no longer than this on the machine at hand."""
+"""Seconds on the machine at hand that the default is meant to take at most."""
 
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 

@@ -94,11 +94,13 @@ class Found:
         rows: Key of `results.json` → rows, one CSV each.
         tables: Name of a CSV file that stands beside `results.json` alone → rows.
         arrays: Name → array of `landscape.npz`.
+        warnings: Of `results.json`, `{code, text, where}`.
     """
 
     rows: dict[str, list[Row]] = field(default_factory=dict)
     tables: dict[str, list[Row]] = field(default_factory=dict)
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    warnings: list[Row] = field(default_factory=list)
 
     def add(self, other: "Found") -> None:
         """Take what another question found."""
@@ -106,3 +108,4 @@ class Found:
             for key, rows in theirs.items():
                 mine.setdefault(key, []).extend(rows)
         self.arrays |= other.arrays
+        self.warnings += other.warnings

@@ -4,7 +4,7 @@ A state is what a network needs, by the names of its state dict; here each of it
 networks in front, [networks, …].
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, Protocol, cast, runtime_checkable
@@ -15,13 +15,44 @@ from torch import Tensor
 
 from masklab import pruners
 from masklab.archive import Member
-from masklab.training import rebuild
+from masklab.training import rebuild, selection
 
 Masks = Mapping[str, Bool[Tensor, "networks *shape"]]
 State = dict[str, Tensor]
 
-_CACHED_BYTES = 2**30
+CACHED_BYTES = 2**30
 """Tensors of members that are kept, so that a member is not decoded for each of its pairs."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a member's description says of it without its tensors: little, and kept of every member.
+
+    Attributes:
+        gate: Its gate.
+        drawn: What its base weights are drawn from; None where some were trained, changed or came from
+            elsewhere.
+        changed: Whether a refresh or training changed some.
+        sizes: Layer → weights.
+        kept: Layer → kept weights.
+        scored: Whether its final scores were kept.
+        rank: What its weights are ranked by: `"abs"` or `"signed"`.
+        selection: `"layer"` or `"global"`.
+    """
+
+    gate: str
+    drawn: Any
+    changed: bool
+    sizes: Mapping[str, int]
+    kept: Mapping[str, int]
+    scored: bool
+    rank: selection.Rank
+    selection: str
+
+    @property
+    def density(self) -> float:
+        """Share of its weights that are kept."""
+        return sum(self.kept.values()) / sum(self.sizes.values())
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,18 +164,33 @@ class Ends:
     def __init__(self, archive: Members, device: str) -> None:
         self.archive, self.device = archive, device
         weights = sum(layer["size"] for layer in archive.study["network"]["layers"])
-        self.of = lru_cache(max(4, _CACHED_BYTES // max(1, 9 * weights)))(self._of)
-        self.scores = lru_cache(max(4, _CACHED_BYTES // max(1, 4 * weights)))(self._scores)
+        self.card = lru_cache(None)(self._card)
+        self.of = lru_cache(max(4, CACHED_BYTES // max(1, 9 * weights)))(self._of)
+        self.scores = lru_cache(max(4, CACHED_BYTES // max(1, 4 * weights)))(self._scores)
 
     def shares(self, a: str, b: str) -> bool:
         """Whether two members have one gate and one set of base weights."""
-        first, second = self.archive.member(a), self.archive.member(b)
-        drawn = _drawn(first)
-        return first.facts["gate"] == second.facts["gate"] and drawn is not None and drawn == _drawn(second)
+        first, second = self.card(a), self.card(b)
+        return first.gate == second.gate and first.drawn is not None and first.drawn == second.drawn
 
-    def has_scores(self, member: str) -> bool:
-        """Whether a member's final scores were kept."""
-        return any(name.startswith("score/") for name in self.archive.member(member).facts["tensors"])
+    def _card(self, own: str) -> Card:
+        """What a member's description says.
+
+        Raises:
+            ArchiveError: Its file is damaged.
+        """
+        stored = self.archive.member(own)
+        recipe = {**stored.facts["training"], **stored.facts["overrides"]}
+        return Card(
+            stored.facts["gate"],
+            _drawn(stored),
+            any(layer.origin is not None for layer in stored.layers),
+            {layer.name: layer.size for layer in stored.layers},
+            {layer.name: layer.kept for layer in stored.layers},
+            any(name.startswith("score/") for name in stored.facts["tensors"]),
+            recipe["rank"],
+            recipe["selection"],
+        )
 
     def _of(self, own: str) -> End:
         """A member.
@@ -185,6 +231,13 @@ def _drawn(member: Member) -> Any:
     if recipe is None or any(layer.origin is not None for layer in member.layers):
         return None
     return recipe.seed, recipe.level, recipe.init, recipe.factor
+
+
+def joined(states: Sequence[Mapping[str, Tensor]]) -> State:
+    """One state of the networks of several."""
+    if len(states) == 1:
+        return dict(states[0])
+    return {name: torch.cat([state[name] for state in states]) for name in states[0]}
 
 
 def blend(first: Mapping[str, Tensor], last: Mapping[str, Tensor], t: Float[Tensor, " points"]) -> State:

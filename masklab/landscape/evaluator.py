@@ -10,21 +10,36 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from masklab.archive import Archive
+from masklab.errors import MasklabError
 from masklab.landscape.ends import State
 from masklab.landscape.images import Images
 from masklab.landscape.tasks import Outcome, Task
-from masklab.training import choice, cohort, engines, evaluation, memory
+from masklab.training import choice, cohort, engines, evaluation
 
 _FORWARD_AT_ONCE = {"cpu": 6000, "cuda": 2**17}
 """Networks × images in one call: on a CPU larger ones fall out of cache."""
 
 _WEIGHTS_AT_ONCE = 2**23
+"""Of all networks of one call on a CPU."""
+
+_BYTES_PER_WEIGHT = 64
+"""Of a GPU's memory, for each weight of all networks of one call: states, while they are built."""
+
+_BYTES_PER_BUILD = 48
+"""Of memory, for each weight of a network: random orders and masks while states are built."""
+
 _NETWORKS_AT_ONCE = {"cpu": 66, "cuda": 256}
 _LEAST_IMAGES, _MOST_IMAGES = 16, 512
 
 _ACTIVATION_BYTES = 2**23
 """Of the first layer, on the images of one call, when networks are evaluated one after the other on a CPU:
 larger ones fall out of cache."""
+
+_ALIVE = 8
+"""Tensors as large as the activation of the first layer that a forward pass may hold at a time."""
+
+_SHARE = 0.4
+"""Part of a GPU's memory for activations, and for states."""
 
 
 class Evaluator:
@@ -44,9 +59,13 @@ class Evaluator:
         self.buffers = [buffer["name"] for buffer in study["network"]["buffers"]]
         self.reestimates = reestimate and bool(self.buffers)
         self.weights = sum(layer["size"] for layer in study["network"]["layers"])
-        most = _WEIGHTS_AT_ONCE if device == "cpu" else memory.available(device) // 64
+        self.activation = _activation(study)
+        most, forward = _WEIGHTS_AT_ONCE, _FORWARD_AT_ONCE[device]
+        if device == "cuda":
+            space = int(_SHARE * torch.cuda.get_device_properties(device).total_memory)
+            most, forward = space // _BYTES_PER_WEIGHT, min(forward, space // (_ALIVE * self.activation))
         self.at_once = max(1, min(_NETWORKS_AT_ONCE[device], most // self.weights))
-        self.images_at_once = _images_at_once(study)
+        self.forward_at_once = max(1, forward)
         if self.engine == "loop":
             images = images.channels_last()
         self.images = images
@@ -67,11 +86,31 @@ class Evaluator:
 
     @property
     def bytes(self) -> int:
-        """Memory that an evaluation takes beside what is kept of it: states while they are built."""
-        return 4 * 4 * self.weights * self.at_once
+        """Memory that one call takes: states, what they are built from, and activations."""
+        images = _ACTIVATION_BYTES if self.engine == "loop" else self.forward_at_once * self.activation
+        return self.weights * (4 * 4 * self.at_once + _BYTES_PER_BUILD) + _ALIVE * images
 
     def run(self, piece: Sequence[Task]) -> list[Outcome]:
-        """Outcomes of the tasks of a piece, which share splits and treatment of statistics."""
+        """Outcomes of the tasks of a piece, which share splits and treatment of statistics.
+
+        Where the memory of a GPU does not hold a call, smaller ones are made from then on.
+
+        Raises:
+            MasklabError: Its memory does not even hold one network and one image.
+        """
+        while True:
+            try:
+                return self._run(piece)
+            except torch.OutOfMemoryError as error:
+                if self.at_once == self.forward_at_once == 1:
+                    raise MasklabError(
+                        f"the memory of device {self.device!r} does not hold one network; use --device cpu"
+                    ) from error
+            self.at_once, self.forward_at_once = max(1, self.at_once // 2), max(1, self.forward_at_once // 2)
+            if self.device == "cuda":
+                torch.cuda.empty_cache()
+
+    def _run(self, piece: Sequence[Task]) -> list[Outcome]:
         parts = [
             (task, list(range(start, min(start + self.at_once, task.networks))))
             for task in piece
@@ -124,9 +163,9 @@ class Evaluator:
     ) -> Float[Tensor, "networks images classes"]:
         """Outputs of networks on images, in evaluation mode."""
         number = len(next(iter(state.values())))
-        size = max(_LEAST_IMAGES, _FORWARD_AT_ONCE[self.device] // number)
+        size = max(1, self.forward_at_once // number)
         if self.engine == "loop":
-            size = self.images_at_once
+            size = max(_LEAST_IMAGES, min(_MOST_IMAGES, _ACTIVATION_BYTES // self.activation))
             state = {name: _channels_last(values) for name, values in state.items()}
         tensors = self._tensors(state)
         outputs = [engines.logits(self.engine, self.network, tensors, part) for part in pixels.split(size)]
@@ -142,18 +181,27 @@ class Evaluator:
             name: torch.zeros_like(state[name]).expand(number, *state[name].shape[1:]).clone()
             for name in self.buffers
         }
-        tensors = self._tensors({**state, **fresh})
+        several = max(1, self.forward_at_once // max(map(len, self.images.statistics)))
+        for first in range(0, number, several):
+            rows = slice(first, first + several)
+            self._estimate({name: values[rows] for name, values in {**state, **fresh}.items()})
+        return {**state, **fresh}
+
+    def _estimate(self, state: State) -> None:
+        """Let the running statistics of some networks, all zero, become those of the batches."""
+        tensors = self._tensors(state)
         self.network.eval()
         norms = evaluation.normalising(self.network)
-        for norm in norms:
-            norm.train()
-        with evaluation.averaging(self.network) as count:
-            for step, batch in enumerate(self.images.statistics):
-                count(step)
-                engines.logits(self.engine, self.network, tensors, batch, training=None)
-        for norm in norms:
-            norm.eval()
-        return {**state, **tensors.buffers}
+        try:
+            for norm in norms:
+                norm.train()
+            with evaluation.averaging(self.network) as count:
+                for step, batch in enumerate(self.images.statistics):
+                    count(step)
+                    engines.logits(self.engine, self.network, tensors, batch, training=None)
+        finally:
+            for norm in norms:
+                norm.eval()
 
     def _tensors(self, state: State) -> engines.Tensors:
         buffers = {name: state[name] for name in self.buffers}
@@ -170,12 +218,12 @@ class Evaluator:
         )
 
 
-def _images_at_once(study: Mapping[str, Any]) -> int:
-    """Images of one call for one network on a CPU."""
+def _activation(study: Mapping[str, Any]) -> int:
+    """Bytes of the activation of the first layer on one image."""
     _, height, width = study["data"]["input_shape"]
-    first = next((layer["shape"] for layer in study["network"]["layers"] if len(layer["shape"]) == 4), [1])
-    most = _ACTIVATION_BYTES // (4 * first[0] * height * width)
-    return max(_LEAST_IMAGES, min(_MOST_IMAGES, most))
+    shapes = [layer["shape"] for layer in study["network"]["layers"]]
+    convolution = next((shape for shape in shapes if len(shape) == 4), None)
+    return 4 * (convolution[0] * height * width if convolution else max(shape[0] for shape in shapes))
 
 
 def _channels_last(values: Tensor) -> Tensor:

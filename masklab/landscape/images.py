@@ -16,6 +16,9 @@ from masklab.training import images as imaging
 
 SPLITS = ("test", "train")
 
+_LEAST_BATCHES = 2
+"""Batches from which running statistics are re-estimated at least."""
+
 
 @dataclass(frozen=True, eq=False)
 class Images:
@@ -48,7 +51,7 @@ class Images:
         return replace(self, pixels=pixels, statistics=batches)
 
     def fewer(self, share: float, least: int) -> "Images":
-        """A part of these, of each split at least `least` as far as there are so many."""
+        """A part of these, of each split at least `least` as far as there are so many, and of the batches."""
         keep = {
             split: _evenly(labels, min(len(labels), max(least, int(len(labels) * share))))
             for split, labels in self.labels.items()
@@ -58,6 +61,7 @@ class Images:
             pixels={split: pixels[torch.from_numpy(keep[split])] for split, pixels in self.pixels.items()},
             labels={split: labels[keep[split]] for split, labels in self.labels.items()},
             chosen={split: chosen[keep[split]] for split, chosen in self.chosen.items()},
+            statistics=self.statistics[: max(_LEAST_BATCHES, int(len(self.statistics) * share))],
         )
 
 

@@ -1,9 +1,11 @@
 """Networks between two members that take each coordinate from one of them, and how many they have taken."""
 
-from collections.abc import Mapping
+import threading
+import weakref
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +18,8 @@ from masklab.training import selection
 
 Taken = Mapping[str, Bool[Tensor, "points *shape"]]
 """Layer → which coordinates come from the second member."""
+
+Value = TypeVar("Value")
 
 _DENOMINATOR = 1000
 """Grids have at most 1001 points."""
@@ -142,10 +146,39 @@ def stream(random: Random | None) -> np.random.RandomState:
     return random()
 
 
+class _Last(threading.local):
+    """The walk of which a thread built a part last, and what it follows from."""
+
+    walk: "weakref.ref[Random] | None" = None
+    value: Any = None
+
+
+_last = _Last()
+
+
+def kept(random: Random | None, make: Callable[[np.random.RandomState], Value]) -> Value:
+    """What a random path follows from, made anew only when a thread turns to another walk.
+
+    Few large networks fit into one call, so that a walk is built in many parts; drawing the order of ten
+    million weights takes longer than building a part.
+
+    Args:
+        random: The stream of one walk, an object of its own: between two ends, in one order.
+        make: Makes it from that stream.
+
+    Raises:
+        ValueError: There is no stream.
+    """
+    if _last.walk is None or _last.walk() is not random:
+        _last.value = make(stream(random))
+        _last.walk = weakref.ref(random)
+    return _last.value
+
+
 def without_scores(ends: Ends, a: str, b: str) -> str | None:
     """Which of two members has no scores, and when members have some; None where both have."""
     for member in (a, b):
-        if not ends.has_scores(member):
+        if not ends.card(member).scored:
             return (
                 f"needs scores, and {member} has none: pruners store theirs where [study] has "
                 'keep_scores = "final", controls have none'
@@ -153,13 +186,7 @@ def without_scores(ends: Ends, a: str, b: str) -> str | None:
     return None
 
 
-def recipe(ends: Ends, member: str) -> dict[str, Any]:
-    """`[training]` as a member's population has it."""
-    facts = ends.archive.member(member).facts
-    return {**facts["training"], **facts["overrides"]}
-
-
 def keys(ends: Ends, member: str) -> dict[str, Float[Tensor, "*shape"]]:
     """Layer → what a member's weights are ranked by."""
-    rank = recipe(ends, member)["rank"]
+    rank = ends.card(member).rank
     return {layer: selection.rank_key(scores, rank) for layer, scores in ends.scores(member).items()}

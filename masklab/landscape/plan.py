@@ -1,28 +1,20 @@
 """What will be evaluated, and what it takes, before it starts."""
 
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from masklab import progress
-from masklab.archive import Archive, study_file
-from masklab.errors import ArchiveError
+import torch
+
+from masklab import __version__, progress
+from masklab.archive import study_file
 from masklab.landscape import budget as budgets
-from masklab.landscape import images as imaging
-from masklab.landscape import questions
-from masklab.landscape import settings as settling
 from masklab.landscape.context import Context, Row
-from masklab.landscape.ends import Ends
+from masklab.landscape.ends import CACHED_BYTES
 from masklab.landscape.evaluator import Evaluator
-from masklab.landscape.tasks import Task, own_key, pieces
-from masklab.training import device as devices
+from masklab.landscape.tasks import Task, pieces
 
-_LEAST_IMAGES = 100
-"""Images of each split that a small budget leaves."""
-
-_TRIAL_S = 0.2
-"""How long the speed is measured at least."""
+_PER_WEIGHT = 13
+"""Bytes of a member that are held: base and effective weights, mask, and scores where they are used."""
 
 _PER_EVALUATION = 6
 """Bytes that are kept of an evaluation: class (1 or 2) and loss (4)."""
@@ -53,11 +45,12 @@ class Plan:
         context: The study.
         evaluator: What evaluates.
         tasks: Question → its tasks; `"members"` are the members that others name.
-        wanted: Question → evaluations if there were no limit.
+        wanted: Question → evaluations if there were no limit; those that are left out have no tasks.
         budget: Evaluations that may be spent.
         source: Where that number comes from.
         rate: Evaluations per second, all threads together, as measured.
         options: What was asked for.
+        warnings: Of `results.json`: what was asked for and is not possible.
     """
 
     context: Context
@@ -68,15 +61,26 @@ class Plan:
     source: str
     rate: float
     options: Options
+    warnings: Sequence[Row] = ()
+
+    @property
+    def all_tasks(self) -> list[Task]:
+        """Tasks of all questions."""
+        return [task for own in self.tasks.values() for task in own]
 
     @property
     def pieces(self) -> list[list[Task]]:
         """All tasks in the groups in which they are evaluated."""
-        return pieces([task for own in self.tasks.values() for task in own], self.evaluator.at_once)
+        return pieces(self.all_tasks, self.evaluator.at_once)
 
     def cost(self, question: str) -> int:
         """Evaluations of a question."""
-        return sum(map(self.context.cost, self.tasks[question]))
+        return sum(map(self.context.cost, self.tasks.get(question, ())))
+
+    @property
+    def left_out(self) -> list[str]:
+        """Questions that the budget does not allow."""
+        return [name for name, most in self.wanted.items() if most and not self.tasks.get(name)]
 
     @property
     def evaluations(self) -> int:
@@ -90,9 +94,14 @@ class Plan:
 
     @property
     def bytes(self) -> int:
-        """Memory: what is kept of evaluations, and networks while they are evaluated."""
+        """Memory: what is kept of evaluations, members, images, and networks while they are evaluated."""
         threads = self.options.threads if self.context.device == "cpu" else 1
-        return _PER_EVALUATION * self.evaluations + threads * self.evaluator.bytes
+        members = len(self.tasks["members"]) * self.evaluator.weights * _PER_WEIGHT
+        pixels = sum(
+            own.nbytes for own in (*self.context.images.pixels.values(), *self.context.images.statistics)
+        )
+        kept = _PER_EVALUATION * self.evaluations
+        return kept + min(members, 2 * CACHED_BYTES) + 2 * pixels + threads * self.evaluator.bytes
 
     @property
     def key(self) -> str:
@@ -105,7 +114,9 @@ class Plan:
                 study["populations"],
                 [[own, summaries[own]["digest"]] for own in context.blocks],
                 context.settings.model_dump(),
-                context.device,
+                __version__,
+                torch.__version__,
+                [context.device, self.evaluator.engine, self.evaluator.at_once],
                 {split: places.tolist() for split, places in context.images.chosen.items()},
                 [[task.key, task.networks, task.splits] for own in self.tasks.values() for task in own],
             ]
@@ -113,10 +124,15 @@ class Plan:
 
     def text(self) -> str:
         """One line: how much, how long, how much memory."""
+        much = f"{self.evaluations:,} evaluations (networks × images)"
+        if self.evaluations > self.budget:
+            much += f", the fewest that answer anything, above the budget of {self.budget:,}"
+        else:
+            much += f" of a budget of {self.budget:,}"
+        out = f"; left out: {', '.join(self.left_out)}" if self.left_out else ""
         return (
-            f"landscape: {self.evaluations:,} evaluations (networks × images) of a budget of "
-            f"{self.budget:,}, {self.source}; about {progress.duration(self.seconds)}, "
-            f"{self.bytes / 1e6:,.0f} MB"
+            f"landscape: {much}, {self.source}; about {progress.duration(self.seconds)}, "
+            f"{self.bytes / 1e6:,.0f} MB{out}"
         )
 
     def work(self) -> Row:
@@ -141,131 +157,11 @@ class Plan:
             "questions": [
                 {
                     "name": name,
-                    "wanted": self.wanted[name],
+                    "wanted": most,
                     "evaluations": self.cost(name),
-                    "networks": sum(task.networks for task in own),
+                    "networks": sum(task.networks for task in self.tasks.get(name, ())),
                 }
-                for name, own in self.tasks.items()
+                for name, most in self.wanted.items()
+                if most
             ],
         }
-
-
-def make(archive: Archive, options: Options) -> Plan | None:
-    """Plan of a study's landscape; None where there is nothing to evaluate.
-
-    Args:
-        archive: The study.
-        options: What the command line says.
-
-    Raises:
-        ArchiveError: A member is damaged.
-        ConfigError: An option is not allowed, or a path that was named is not possible.
-        DataError: The data set is missing, or not the one that the members were trained on.
-    """
-    known = archive.study["recipe_digest"] is not None  # else all members were imported
-    settings = settling.with_paths(
-        settling.of(archive.study) if known else settling.Settings(), options.paths
-    )
-    device = devices.resolve(options.device)
-    if not known or not settings.interpolation_pairs:
-        return None
-    has = bool(archive.study["network"]["buffers"])
-    statistics = settings.batchnorm_statistics if has else "none"
-    batches = settings.batchnorm_batches if statistics == "re-estimate" else 0
-    images = imaging.load(archive, settings.landscape_images, batches, device)
-    evaluator = Evaluator(archive, images, device=device, reestimate=statistics == "re-estimate")
-    ends = Ends(archive, device)
-    context = Context(archive, settings, ends, images, device, statistics, evaluator.cost)
-    if not any(context.members.values()):
-        return None
-    rate = _rate(context, evaluator) * (options.threads if device == "cpu" else 1)
-    budget, source = options.budget.count(archive.study, rate)
-    least = sum(map(context.cost, _with_members(context, _asked(context, [0] * len(_questions())))))
-    if least > budget:
-        fewer = images.fewer(budget / least, _LEAST_IMAGES)
-        evaluator = Evaluator(archive, fewer, device=device, reestimate=evaluator.reestimates)
-        context = Context(archive, settings, ends, fewer, device, statistics, evaluator.cost)
-    return _allotted(context, evaluator, budget, source, rate, options)
-
-
-def _questions() -> Mapping[str, questions.Question]:
-    return questions.all_questions()
-
-
-def _asked(context: Context, limits: list[int] | list[None]) -> dict[str, list[Task]]:
-    """Question → its tasks within its limit."""
-    both = zip(_questions().items(), limits, strict=True)
-    return {name: question.plan(context, limit) for (name, question), limit in both}
-
-
-def _costs(context: Context, asked: Mapping[str, list[Task]]) -> dict[str, int]:
-    """Question → evaluations of its tasks."""
-    return {name: sum(map(context.cost, own)) for name, own in asked.items()}
-
-
-def _with_members(context: Context, asked: Mapping[str, list[Task]]) -> list[Task]:
-    """All tasks, and those of the members that they name."""
-    return [*(task for own in asked.values() for task in own), *_members(context, asked)]
-
-
-def _members(context: Context, asked: Mapping[str, list[Task]]) -> list[Task]:
-    """Tasks of the members that others name, in the study's order."""
-    named = {member for own in asked.values() for task in own for member in task.members}
-    order = [own for own in context.blocks if own in named]
-    found = [_own(context, member, stored=False) for member in order]
-    if context.statistics == "re-estimate":
-        found += [_own(context, member, stored=True) for member in order]
-    return found
-
-
-def _own(context: Context, member: str, *, stored: bool) -> Task:
-    return Task(own_key(member, stored=stored), 1, lambda _: context.ends.of(member).state, stored=stored)
-
-
-def _allotted(
-    context: Context, evaluator: Evaluator, budget: int, source: str, rate: float, options: Options
-) -> Plan:
-    """Tasks of all questions within a budget."""
-    everything = _asked(context, [None] * len(_questions()))
-    wanted, least = _costs(context, everything), _costs(context, _asked(context, [0] * len(_questions())))
-    members = sum(map(context.cost, _members(context, everything)))
-    shares = [question.SHARE for question in _questions().values()]
-    more = [wanted[name] - least[name] for name in wanted]
-    left = max(0, budget - members - sum(least.values()))
-    limits = [least[name] + own for name, own in zip(wanted, budgets.allot(left, shares, more), strict=True)]
-    asked = _asked(context, limits)
-    own = _members(context, asked)
-    return Plan(
-        context,
-        evaluator,
-        {"members": own, **{name: tasks for name, tasks in asked.items() if tasks}},
-        {"members": members, **wanted},
-        budget,
-        source,
-        rate,
-        options,
-    )
-
-
-def _rate(context: Context, evaluator: Evaluator) -> float:
-    """Evaluations per second of one thread, measured on members as they are.
-
-    Raises:
-        ArchiveError: The first member is damaged.
-    """
-    ids = [own for own in context.blocks if context.archive.member(own).has_weights][:1]
-    if not ids:
-        raise ArchiveError(f"{context.archive.directory}: the base weights of no member are known")
-    state = context.ends.of(ids[0]).state
-
-    def several(_: Any) -> Any:
-        return {name: values.expand(evaluator.at_once, *values.shape[1:]) for name, values in state.items()}
-
-    task = Task("trial", evaluator.at_once, several, splits=("test",), stored=True)
-    with devices.prepared(context.device, 1):
-        evaluator.run([task])
-        done, started = 0, time.perf_counter()
-        while done == 0 or time.perf_counter() - started < _TRIAL_S:
-            evaluator.run([task])
-            done += evaluator.cost(task)
-        return done / (time.perf_counter() - started)

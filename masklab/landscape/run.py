@@ -1,22 +1,25 @@
 """The landscape of a study: plan, evaluate, and what was found."""
 
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-import numpy as np
-
+from masklab.analysis import jackknife
 from masklab.archive import files
-from masklab.landscape import questions
-from masklab.landscape.context import Context, Found, Row
+from masklab.landscape import members, questions
+from masklab.landscape.context import Found, Row
 from masklab.landscape.evaluator import Evaluator
 from masklab.landscape.journal import Journal
 from masklab.landscape.plan import Plan
-from masklab.landscape.tasks import Outcome, Task, own_key
+from masklab.landscape.tasks import Outcome, Task
 from masklab.progress import Listener, Silent
 from masklab.training import device as devices
 
 STAGE = "landscape"
+
+_LONG_S = 20.0
+"""Seconds of evaluation after which outcomes are kept, though nothing but the answers is missing."""
 
 
 def measure(plan: Plan, folder: files.Location | None = None, listener: Listener | None = None) -> Found:
@@ -38,47 +41,43 @@ def measure(plan: Plan, folder: files.Location | None = None, listener: Listener
     for name, tasks in plan.tasks.items():
         if name in questions.all_questions():
             found.add(questions.all_questions()[name].found(plan.context, tasks, outcomes))
-    work = plan.work() | {"stored_predictions": _compared(plan.context, outcomes)}
-    found.add(Found(rows={"landscape_work": [work]}))
+    found.add(members.found(plan, outcomes))
+    found.warnings += [*plan.warnings, *_starved(plan, found)]
     return found
 
 
 def evaluate(plan: Plan, folder: files.Location | None, listener: Listener) -> dict[str, Outcome]:
     """Outcomes of all tasks, by key.
 
-    Pieces are the same, and each is computed by one thread, whatever the number of threads: outcomes do not
-    depend on it, nor on whether some were kept from an earlier run.
+    Each piece is computed by one thread, whatever the number of threads: outcomes do not depend on it.
     """
-    groups = plan.pieces
     journal = None if folder is None else Journal(folder, plan.key)
-    labels = dict(plan.context.images.labels)
-    found: dict[int, list[Outcome]] = {}
-    for number, group in enumerate(groups):
-        kept = journal.outcomes(number, group, labels) if journal else None
+    found: dict[str, Outcome] = {}
+    for task in plan.all_tasks if journal else ():
+        kept = journal.outcome(task, plan.context.images.labels) if journal else None
         if kept is not None:
-            found[number] = kept
-    costs = [sum(map(plan.context.cost, group)) for group in groups]
-    done = sum(costs[number] for number in found)
-    listener.begin(STAGE, sum(costs))
+            found[task.key] = kept
+    costs = {task.key: plan.context.cost(task) for task in plan.all_tasks}
+    done = sum(costs[key] for key in found)
+    listener.begin(STAGE, sum(costs.values()))
     listener.advance(done)
+    # whole pieces: what a network answers depends in its last digits on whom it shares a call with
+    groups = [group if any(task.key not in found for task in group) else [] for group in plan.pieces]
+    started = time.monotonic()
     try:
-        missing = [(number, group) for number, group in enumerate(groups) if number not in found]
         with devices.prepared(plan.context.device, 1):
-            for number, outcomes in evaluated(plan, missing):
-                found[number] = outcomes
+            for number, outcomes in evaluated(plan, [(at, own) for at, own in enumerate(groups) if own]):
+                own = {task.key: outcome for task, outcome in zip(groups[number], outcomes, strict=True)}
+                done += sum(costs[key] for key in own if key not in found)
+                found |= own
                 if journal:
-                    journal.add(number, outcomes)
-                done += costs[number]
+                    journal.add(own)
                 listener.advance(done)
     finally:
         listener.end()
-        if journal and len(found) < len(groups):
+        if journal and (len(found) < len(costs) or time.monotonic() - started > _LONG_S):
             journal.flush()
-    return {
-        task.key: outcome
-        for number, group in enumerate(groups)
-        for task, outcome in zip(group, found[number], strict=True)
-    }
+    return found
 
 
 def evaluated(plan: Plan, missing: list[tuple[int, list[Task]]]) -> Iterator[tuple[int, list[Outcome]]]:
@@ -113,16 +112,14 @@ def evaluated(plan: Plan, missing: list[tuple[int, list[Task]]]) -> Iterator[tup
                 future.cancel()
 
 
-def _compared(context: Context, outcomes: Mapping[str, Outcome]) -> Row:
-    """How often members answer otherwise here than their files say: batched arithmetic rounds otherwise.
-
-    With their stored running statistics; `stored_predictions` of `landscape_work`.
-    """
-    places, differing, members = context.images.chosen["test"], 0, 0
-    for own in context.blocks:
-        outcome = outcomes.get(own_key(own, stored=context.statistics == "re-estimate"))
-        if outcome is not None:
-            members += 1
-            stored = context.archive.member(own).prediction()[places]
-            differing += int(np.count_nonzero(outcome.classes["test"][0] != stored))
-    return {"members": members, "images": members * len(places), "differing": differing}
+def _starved(plan: Plan, found: Found) -> list[Row]:
+    """A warning where most cells have too few pairs for an interval, though there are more."""
+    rows = [row for row in found.rows.get("landscape", []) if row["split"] == "test"]
+    few = [row for row in rows if row["pairs"] < jackknife.LEAST_UNITS <= row["of_pairs"]]
+    if 2 * len(few) <= len(rows):
+        return []
+    text = (
+        f"{len(few)} of {len(rows)} cells of pairs have fewer than {jackknife.LEAST_UNITS} pairs, so that "
+        f"barriers have no interval over masks; a --budget above {plan.budget:,} walks more"
+    )
+    return [{"code": "landscape-starved", "text": text, "where": "landscape"}]

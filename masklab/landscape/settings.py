@@ -52,6 +52,13 @@ def with_paths(settings: Settings, names: Sequence[str] | None) -> Settings:
     return settings.model_copy(update={"paths": chosen})
 
 
+def without_paths(settings: Settings, names: Sequence[str]) -> Settings:
+    """Settings without some of the paths that they name; without any path no pair is walked."""
+    left = [name for name in settings.paths or () if name not in names]
+    changed: dict[str, Any] = {"paths": left} if left else {"interpolation_pairs": 0}
+    return settings.model_copy(update=changed)
+
+
 def grid(settings: Settings) -> list[float]:
     """Positions on a path, 0 … 1, ends included."""
     last = settings.interpolation_points - 1

@@ -35,6 +35,8 @@ class Walk:
         statistics: `"none"`, `"keep"` or `"re-estimate"`: treatment of running statistics.
         t: Positions, 0 … 1.
         outcomes: One for each order of a random path.
+        ends: Of each end `{member, split, accuracy, stored}`: with running statistics as on the path, and
+            with those of its file.
     """
 
     path: str
@@ -42,6 +44,7 @@ class Walk:
     statistics: str
     t: np.ndarray
     outcomes: Sequence[Outcome]
+    ends: Sequence[Row]
 
     def rows(self) -> list[Row]:
         """Points: `{order, split, t, accuracy, loss}`."""
@@ -138,8 +141,26 @@ def walk(
     tasks = [_task(ends, names, path, t, order) for order in range(orders if way.RANDOM else 1)]
     with devices.prepared(device, torch.get_num_threads()):
         outcomes = [outcome for task in tasks for outcome in evaluator.run([task])]
+        themselves = [row for own in names for row in _end(ends, own, evaluator)]
     statistics = chosen.batchnorm_statistics if has else "none"
-    return Walk(path, way.rule(ends, *names), statistics, t, outcomes)
+    return Walk(path, way.rule(ends, *names), statistics, t, outcomes, themselves)
+
+
+def _end(ends: Ends, own: str, evaluator: Evaluator) -> list[Row]:
+    """Accuracy of an end with both kinds of running statistics."""
+    found = {
+        stored: evaluator.run([Task(own, 1, lambda _: ends.of(own).state, stored=stored)])[0]
+        for stored in (False, True)
+    }
+    return [
+        {
+            "member": own,
+            "split": split,
+            "accuracy": float(found[False].accuracy(split)[0]),
+            "stored": float(found[True].accuracy(split)[0]),
+        }
+        for split in found[True].labels
+    ]
 
 
 def _task(ends: Ends, names: tuple[str, str], path: str, t: np.ndarray, order: int) -> Task:

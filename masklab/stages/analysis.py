@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from masklab.landscape import walk as walking
 
 
-def plan_landscape(out: files.Location, **options: Any) -> "plans.Plan | None":
+def plan_landscape(
+    out: files.Location, *, folder: files.Location | None = None, **options: Any
+) -> "plans.Plan | None":
     """What an analysis would evaluate (see `masklab.landscape.plan`); None where there is nothing.
 
     Args:
         out: The study's directory.
+        folder: See `masklab.landscape.planning.make`.
         options: Fields of `masklab.landscape.plan.Options`; no `threads`: one per core.
 
     Raises:
@@ -29,9 +32,10 @@ def plan_landscape(out: files.Location, **options: Any) -> "plans.Plan | None":
         DataError: The data set is missing, or not the one that the members were trained on.
     """
     from masklab.landscape import plan as plans
+    from masklab.landscape import planning
 
     threads = options.pop("threads", 0) or parallel.cores()
-    return plans.make(Archive(out), plans.Options(threads=threads, **options))
+    return planning.make(Archive(out), plans.Options(threads=threads, **options), folder)
 
 
 def walk(
@@ -78,8 +82,7 @@ def analyze(
         ArchiveError: No members are stored, one is damaged, or nothing can be written.
         ConfigError: The memory is too little for two masks, or an option of the landscape is not allowed.
     """
-    from masklab.analysis import embeddings, results, sections, tiles
-    from masklab.landscape import journal
+    from masklab.analysis import sections, tiles
 
     listener, started = listener or Silent(), time.monotonic()
     archive, workers = Archive(out), files.workers(out, jobs or parallel.cores())
@@ -98,27 +101,44 @@ def analyze(
             folder=folder / tiles.FOLDER,
             advance=done.first,
         )
-        found, drawn = _measured(material, workers, done)
-        done.end()
-        walked = None if plan is None else _walked(plan, folder, listener)
-        document = results.assemble(
-            material,
-            found,
-            embeddings=drawn,
-            landscape=None if walked is None else _by_key(walked.rows),
-            extra_warnings=[*embeddings.warnings(drawn), *missing],
-        )
-        document["input"] = inputs.fingerprint(archive)
-        document["study"]["plan"] = inputs.plan(out)
-        document["study"]["provenance"]["wall_s"]["analyze"] = round(time.monotonic() - started, 2)
-        tables, arrays = ({}, {}) if walked is None else (walked.tables, walked.arrays)
-        results.write(out, document, material, found, tables, arrays)
-        journal.clear(folder / journal.FOLDER)
+        measured = _measured(material, workers, done)
     finally:
         done.end()
+    walked = None if plan is None else _walked(plan, folder, listener)
+    document = _written(material, measured, plan, walked, missing, started)
     for warning in document["warnings"]:
         listener.note(f"{warning['code']} ({warning['where']}): {warning['text']}")
     return folder / inputs.RESULTS
+
+
+def _written(
+    material: "sections.Material",
+    measured: "tuple[sections.Found, list[dict[str, Any]]]",
+    plan: "plans.Plan | None",
+    walked: "landscapes.Found | None",
+    warnings: list[dict[str, Any]],
+    started: float,
+) -> dict[str, Any]:
+    """All of `results.json`; it and what stands beside it are on the disk."""
+    from masklab.analysis import embeddings, results
+    from masklab.landscape import journal
+
+    (found, drawn), out = measured, material.archive.directory
+    document = results.assemble(
+        material,
+        found,
+        embeddings=drawn,
+        landscape=None if walked is None else _by_key(walked.rows),
+        extra_warnings=[*embeddings.warnings(drawn), *warnings, *(walked.warnings if walked else ())],
+    )
+    document["input"] = inputs.fingerprint(material.archive)
+    document["study"]["plan"] = inputs.plan(out)
+    document["study"]["provenance"]["wall_s"]["analyze"] = round(time.monotonic() - started, 2)
+    tables, arrays = ({}, {}) if walked is None else (walked.tables, walked.arrays)
+    results.write(out, document, material, found, tables, arrays)
+    if plan is not None:
+        journal.clear(out / directory.ANALYSIS / journal.FOLDER, plan.key)
+    return document
 
 
 def _measured(
@@ -142,8 +162,10 @@ def _landscape_plan(
     out: files.Location, listener: Listener, **options: Any
 ) -> "tuple[plans.Plan | None, list[dict[str, Any]]]":
     """What will be evaluated between the members, and a warning where nothing can be."""
+    from masklab.landscape import journal
+
     try:
-        plan = plan_landscape(out, **options)
+        plan = plan_landscape(out, folder=out / directory.ANALYSIS / journal.FOLDER, **options)
     except DataError as error:  # masks can be compared without their data; the page says what is missing
         warning = {"code": "no-landscape", "text": f"no landscape was measured: {error}", "where": "data"}
         return None, [warning]
