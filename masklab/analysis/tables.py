@@ -35,7 +35,7 @@ MEASURED = (
 LANDSCAPE = ("landscape", "chains", "neighbourhood", "algebra", "transfer", "planes")
 """Lists of the landscape; empty where none was measured."""
 
-POINTS = ("interpolation",)
+POINTS = ("interpolation", "barriers", "ends")
 """Tables of the landscape that are not in `results.json`."""
 
 NAMES = ("populations", "members", "failures", "accuracy", *MEASURED, *LANDSCAPE, "nulls", "warnings")

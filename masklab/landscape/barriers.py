@@ -28,13 +28,12 @@ of the bootstrap when a parameter is on the boundary of the parameter space (Eco
 """
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Float64, Int64, Num
+from jaxtyping import Bool, Float, Float32, Float64, Num
 
-from masklab.analysis import estimates, jackknife
+from masklab.analysis import estimates
 
 Row = dict[str, Any]
 
@@ -49,8 +48,6 @@ RESAMPLES = 200
 
 _HEIGHT = {"error": estimates.SHARE, "loss": (0.0, math.inf)}
 """Values that a barrier can have."""
-
-OVER_MASKS = "t interval from leaving out one mask at a time (jackknife)"
 
 OVER_IMAGES = "basic bootstrap interval over images, for these masks"
 
@@ -90,6 +87,26 @@ def frankle(values: Float[np.ndarray, "*paths points"]) -> Float[np.ndarray, "*p
     """
     with np.errstate(invalid="ignore"):
         return np.asarray(values.max(axis=-1) - (values[..., 0] + values[..., -1]) / 2)
+
+
+def of(
+    error: Float[np.ndarray, "*paths points"],
+    loss: Float[np.ndarray, "*paths points"],
+    grid: Float64[np.ndarray, " points"],
+) -> dict[str, Float[np.ndarray, "*paths"]]:
+    """All barriers by name: `entezari_error`, `entezari_loss`, `frankle_error`, `frankle_loss`.
+
+    Args:
+        error: Error at each point of each path, ends first and last.
+        loss: Loss there.
+        grid: Position of each point.
+    """
+    return {
+        "entezari_error": entezari(error, grid),
+        "entezari_loss": entezari(loss, grid),
+        "frankle_error": frankle(error),
+        "frankle_loss": frankle(loss),
+    }
 
 
 def resampling(
@@ -137,8 +154,8 @@ def over_images(value: float, resamples: Float64[np.ndarray, "2 resamples"]) -> 
     `{low, high, bias, corrected, chance, …}`: `bias` is the mean over resamples less the value, `corrected`
     the value less the bias (not cut at 0: means of it stay comparable), `chance` the mean that noise alone
     shows on straight paths. `low` and `high` are the basic interval, twice the value less the quantiles over
-    resamples, which so takes the bias off once; cut at 0, below which no barrier is; and `low` is 0 where the
-    value is within what noise alone shows.
+    resamples, which so takes the bias off once; cut at 0, below which no barrier is. Where the value is
+    within what noise alone shows, the interval reaches from 0 at least as far as that noise.
 
     Args:
         value: The mean barrier on the images themselves.
@@ -150,67 +167,14 @@ def over_images(value: float, resamples: Float64[np.ndarray, "2 resamples"]) -> 
         return nothing | row | {"why": NOT_FINITE}
     tail = (1 - estimates.LEVEL) / 2
     least, most = np.quantile(resamples[0], (tail, 1 - tail)).tolist()
-    noise = value <= np.quantile(resamples[1], 1 - tail)
+    loudest = float(np.quantile(resamples[1], 1 - tail))
+    noise = value <= loudest
     bias = float(resamples[0].mean()) - value
     return {
         "low": 0.0 if noise else max(0.0, 2 * value - most),
-        "high": max(0.0, 2 * value - least),
+        "high": max(0.0, 2 * value - least, loudest if noise else 0.0),
         "bias": bias,
         "corrected": value - bias,
         "chance": float(resamples[1].mean()),
         **row,
     }
-
-
-def over_masks(
-    pairs: Sequence[tuple[str, str]],
-    values: Float64[np.ndarray, " pairs"],
-    limits: tuple[float, float],
-) -> Row:
-    """Mean over pairs of members with an interval over masks: masks are left out, never pairs.
-
-    Args:
-        pairs: Ids of the members of each pair; no pair twice.
-        values: The value of each pair.
-        limits: Values that there can be.
-    """
-    rows, columns = sorted({a for a, _ in pairs}), sorted({b for _, b in pairs})
-    if len({member.rpartition("/")[0] for member in (*rows, *columns)}) == 1:
-        rows = columns = sorted({*rows, *columns})  # a side of a pair within a population means nothing
-    places = [rows.index(a) for a, _ in pairs], [columns.index(b) for _, b in pairs]
-    if not np.isfinite(values).all():
-        units = len({_unit(member) for pair in pairs for member in pair})
-        return estimates.estimate(
-            math.nan, math.nan, math.nan, method=OVER_MASKS, n=units, why=NOT_FINITE, limits=limits
-        )
-    square = np.zeros((1, len(rows), len(columns)))
-    chosen = np.zeros((len(rows), len(columns)), dtype=bool)
-    square[0][places], chosen[places] = values, True
-    means = jackknife.mean_over_pairs(square, chosen, _units(rows), _units(columns))
-    value, low, high = (float(found[0]) for found in (means.value, means.low, means.high))
-    return estimates.estimate(
-        value, low, high, method=OVER_MASKS, n=means.units, why=means.why, limits=limits
-    )
-
-
-def over_members(values: Sequence[float], draws: int, limits: tuple[float, float]) -> Row:
-    """Mean over members with a t interval (see `masklab.analysis.estimates`); null where not finite.
-
-    Args:
-        values: One value per member, at least one.
-        draws: Draws of base weights among those members.
-        limits: Values that there can be.
-    """
-    if all(map(math.isfinite, values)):
-        return estimates.mean_over_members(values, draws, limits=limits)
-    return estimates.estimate(
-        math.nan, math.nan, math.nan, method="mean over members", n=len(values), why=NOT_FINITE
-    )
-
-
-def _unit(member: str) -> int:
-    return int(member.rpartition("/")[2])
-
-
-def _units(members: Sequence[str]) -> Int64[np.ndarray, " members"]:
-    return np.array([_unit(member) for member in members], dtype=np.int64)

@@ -87,9 +87,9 @@ def allot(budget: int, shares: Sequence[float], wanted: Sequence[int]) -> list[i
         wanted: The most that each can use.
 
     Examples:
-        >>> allot(100, [1, 1, 2], [10, 100, 100])
+        >>> allot(100, [1.0, 1.0, 2.0], [10, 100, 100])
         [10, 30, 60]
-        >>> allot(100, [1, 1], [10, 20])
+        >>> allot(100, [1.0, 1.0], [10, 20])
         [10, 20]
     """
     given = [0.0] * len(shares)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from masklab.archive import Archive
 from masklab.errors import MasklabError
-from masklab.landscape.ends import State
+from masklab.landscape.ends import State, joined
 from masklab.landscape.images import Images
 from masklab.landscape.tasks import Outcome, Task
 from masklab.training import choice, cohort, engines, evaluation
@@ -119,7 +119,7 @@ class Evaluator:
         answers: list[dict[str, tuple[np.ndarray, np.ndarray]]] = []
         for some in self._calls(parts):
             states = [task.build(positions) for task, positions in some]
-            answers += self._evaluate(_joined(states), [len(own) for _, own in some], some[0][0])
+            answers += self._evaluate(joined(states), [len(own) for _, own in some], some[0][0])
         found, at = [], 0
         for task in piece:
             number = -(-task.networks // self.at_once)
@@ -231,10 +231,3 @@ def _channels_last(values: Tensor) -> Tensor:
     if values.ndim != 5:
         return values
     return values.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3)
-
-
-def _joined(states: Sequence[Mapping[str, Tensor]]) -> State:
-    """One state of many networks."""
-    if len(states) == 1:
-        return dict(states[0])
-    return {name: torch.cat([state[name] for state in states]) for name in states[0]}

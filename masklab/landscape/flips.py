@@ -1,36 +1,20 @@
-"""Bits of masks that are flipped, drawn or counted, and the members on which that is tried.
+"""Bits of masks that are flipped, drawn or counted.
 
 A mask is one flat row of bits here, layer after layer in the network's order. Flips come in an order of their
 own and are counted from its beginning, so that more flips contain the fewer.
 """
 
-import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float64, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from masklab.analysis import estimates, jackknife
 from masklab.archive import Member
-from masklab.landscape.context import Context, Row
-from masklab.landscape.tasks import Outcome, Task, own_key
 
 Bits = Bool[np.ndarray, " weights"]
 Order = Int64[np.ndarray, " flips"]
-
-MOST_MEMBERS = 6
-"""Members of a population that are tried at most."""
-
-LEAST_MEMBERS = 2
-"""Members of a population that are tried at least, if it has as many: one has no interval."""
-
-SPLIT = "test"
-
-_OVER_SETS = "mean over draws of base weights, t interval with n − 1 degrees of freedom"
-_OVER_PAIRS = "t interval from leaving out one mask at a time (jackknife)"
-_LEAST_SETS = 3
 
 
 def flat(layers: Mapping[str, Bool[np.ndarray, "..."]]) -> Bits:
@@ -109,17 +93,26 @@ def swaps_of(member: Member, layer: str | None = None) -> int:
 
 
 def by_margin(
-    mask: Mapping[str, Bool[np.ndarray, "..."]], keys: Mapping[str, Float[np.ndarray, "*shape"]]
+    mask: Mapping[str, Bool[np.ndarray, "..."]],
+    keys: Mapping[str, Float[np.ndarray, "..."]],
+    *,
+    whole: bool = False,
 ) -> Order:
-    """All bits, nearest to the threshold of their layer first; on ties the earlier one.
+    """All bits, nearest to the threshold that decided about them first; on ties the earlier one.
 
-    The threshold lies in the middle between the least kept and the greatest pruned key (where there is only
-    one of the two, on it); distances from it are divided by the standard deviation of the layer's keys.
+    A threshold lies in the middle between the least kept and the greatest pruned key (where there is only one
+    of the two, on it). Where weights were selected layer by layer, each layer has one, and distances from it
+    are divided by the standard deviation of the layer's keys, as layers differ in scale. Where they were
+    selected over the whole network there is one for all, and distances from it are compared as they are.
 
     Args:
         mask: Layer → bits.
         keys: Layer → what its weights are ranked by.
+        whole: Whether weights were selected over the whole network.
     """
+    if whole:
+        row = np.concatenate([keys[name].ravel() for name in mask])
+        return by_margin({"the network": flat(mask)}, {"the network": row})
     distances = []
     for name, own in mask.items():
         key, bits = keys[name].ravel().astype(np.float64), own.ravel()
@@ -144,103 +137,3 @@ def largest(
         mask[start + part[size - number :]] = True
         start += size
     return mask
-
-
-def sampled(context: Context, most: int) -> dict[str, list[str]]:
-    """Population → at most so many of its members, spread over draws of base weights; more contain fewer.
-
-    Populations with equal members have equal ones chosen, so that they can be compared.
-    """
-    found = {}
-    for name, ids in context.members.items():
-        turns: dict[int, list[str]] = {}
-        for at in context.random("members").permutation(len(ids)):
-            turns.setdefault(context.blocks[ids[at]], []).append(ids[at])
-        rounds = itertools.chain.from_iterable(itertools.zip_longest(*turns.values()))
-        chosen = set([own for own in rounds if own is not None][:most])
-        found[name] = [own for own in ids if own in chosen]
-    return found
-
-
-def affordable(context: Context, plans: Sequence[list[Task]], evaluations: int | None) -> list[Task]:
-    """The largest of several plans that costs at most so many evaluations; the first, whatever it costs.
-
-    Args:
-        context: The study.
-        plans: From small to large.
-        evaluations: The limit; None for none.
-    """
-    found = plans[0]
-    for tasks in plans[1:]:
-        if evaluations is None or sum(context.cost(task) for task in tasks) <= evaluations:
-            found = tasks
-    return found
-
-
-def header(context: Context) -> Row:
-    """What every row says of its images."""
-    number = context.images.number(SPLIT)
-    return {"split": SPLIT, "statistics": context.statistics, "images": number}
-
-
-def chance(context: Context) -> float:
-    """Accuracy of always naming the most common class."""
-    labels = context.images.labels[SPLIT]
-    return float(np.bincount(labels).max() / len(labels))
-
-
-def own_accuracy(outcomes: Mapping[str, Outcome], member: str) -> float:
-    """Accuracy of a member itself."""
-    return float(outcomes[own_key(member)].accuracy(SPLIT)[0])
-
-
-def over_members(
-    context: Context, values: Mapping[str, float], limits: tuple[float, float] = estimates.ANY
-) -> Row:
-    """Estimate of a mean over members.
-
-    Args:
-        context: The study.
-        values: Member → its value; at least one.
-        limits: Least and largest value that there can be.
-    """
-    draws = len({context.blocks[own] for own in values})
-    return estimates.mean_over_members(list(values.values()), draws, limits=limits)
-
-
-def over_sets(
-    values: Sequence[float], pairs: Sequence[tuple[str, str]] | None, limits: tuple[float, float]
-) -> Row:
-    """Estimate of a mean over sets of members: over draws of base weights, or over pairs of members.
-
-    Args:
-        values: One value per set; at least one.
-        pairs: The pairs, with an interval over their masks; None where sets are whole draws.
-        limits: Least and largest value that there can be.
-    """
-    numbers = np.asarray(values, dtype=np.float64)
-    mean, half, n, why = float(numbers.mean()), np.nan, len(numbers), ""
-    if pairs is not None:
-        means = _mean_over_pairs(numbers, pairs)
-        half, n, why = float(means.high[0] - means.value[0]), means.units, means.why
-    elif n < _LEAST_SETS:
-        why = f"an interval needs at least {_LEAST_SETS} draws of base weights; there are {n}"
-    elif np.ptp(numbers) == 0:
-        why = "all draws have the same value"
-    else:
-        half = estimates.t_quantile(n - 1) * float(numbers.std(ddof=1)) / n**0.5
-    method = _OVER_SETS if pairs is None else _OVER_PAIRS
-    return estimates.estimate(mean, mean - half, mean + half, method=method, n=n, why=why, limits=limits)
-
-
-def _mean_over_pairs(
-    values: Float64[np.ndarray, " pairs"], pairs: Sequence[tuple[str, str]]
-) -> jackknife.Means:
-    members = sorted({member for pair in pairs for member in pair})
-    units = np.array([int(member.rpartition("/")[2]) for member in members], dtype=np.int64)
-    table = np.zeros((1, len(members), len(members)))
-    chosen = np.zeros(table.shape[1:], dtype=bool)
-    for value, pair in zip(values, pairs, strict=True):
-        a, b = map(members.index, pair)
-        chosen[a, b], table[0, a, b] = True, value
-    return jackknife.mean_over_pairs(table, chosen, units, units)

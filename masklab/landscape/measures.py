@@ -100,9 +100,7 @@ def over_draws(values: Sequence[float], limits: tuple[float, float]) -> Row:
         why = "all draws have the same value"
     else:
         half = estimates.t_quantile(n - 1) * float(numbers.std(ddof=1)) / n**0.5
-    return estimates.estimate(
-        mean, mean - half, mean + half, method=_OVER_DRAWS, n=n, why=why, limits=limits
-    )
+    return estimates.estimate(mean, mean - half, mean + half, method=_OVER_DRAWS, n=n, why=why, limits=limits)
 
 
 def _unit(member: str) -> int:

@@ -141,9 +141,13 @@ def stream(random: Random | None) -> np.random.RandomState:
     Raises:
         ValueError: There are none.
     """
+    return _required(random)()
+
+
+def _required(random: Random | None) -> Random:
     if random is None:
         raise ValueError("a random path needs a stream of random numbers")
-    return random()
+    return random
 
 
 class _Last(threading.local):
@@ -169,9 +173,10 @@ def kept(random: Random | None, make: Callable[[np.random.RandomState], Value]) 
     Raises:
         ValueError: There is no stream.
     """
-    if _last.walk is None or _last.walk() is not random:
-        _last.value = make(stream(random))
-        _last.walk = weakref.ref(random)
+    walk = _required(random)
+    if _last.walk is None or _last.walk() is not walk:
+        _last.value = make(walk())
+        _last.walk = weakref.ref(walk)
     return _last.value
 
 

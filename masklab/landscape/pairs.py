@@ -3,11 +3,8 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from masklab import seeds
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -73,31 +70,3 @@ def _pairs(first: list[str], second: list[str], *, same: bool) -> list[tuple[str
 def _choose(pairs: list[tuple[str, str]], number: int, seed: int, path: str) -> list[tuple[str, str]]:
     random = seeds.stream(seed, "split", layer=f"landscape/{path}")
     return [pairs[i] for i in random.permutation(len(pairs))[:number]]
-
-
-def in_turn(groups: Sequence[Sequence[Item]]) -> list[Item]:
-    """First items of all groups, then second ones, and so on.
-
-    Examples:
-        >>> in_turn(["ab", "c", "def"])
-        ['a', 'c', 'd', 'b', 'e', 'f']
-    """
-    rounds = itertools.zip_longest(*groups, fillvalue=None)
-    return [item for one in rounds for item in one if item is not None]
-
-
-def affordable(costs: Sequence[int], limit: int | None, least: int) -> int:
-    """How many items, from the first on, fit in a limit; at least `least`.
-
-    Args:
-        costs: What each item costs.
-        limit: What they may cost together; None: there is no limit.
-        least: How many are taken whatever they cost.
-
-    Examples:
-        >>> affordable([3, 1, 2], 5, least=0), affordable([3, 1, 2], 0, least=1)
-        (2, 1)
-    """
-    if limit is None:
-        return len(costs)
-    return max(least, sum(total <= limit for total in itertools.accumulate(costs)))

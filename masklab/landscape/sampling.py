@@ -1,7 +1,7 @@
 """How much is evaluated within a limit: members and items in turn, and the largest plan that fits."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from masklab.landscape.context import Context
@@ -27,11 +27,11 @@ def in_turn(groups: Sequence[Sequence[Item]]) -> list[Item]:
     return [item for one in rounds for item in one if item is not None]
 
 
-def affordable(costs: Sequence[int], limit: int | None, least: int) -> int:
+def affordable(costs: Iterable[int], limit: int | None, least: int) -> int:
     """How many items, from the first on, fit in a limit; at least `least`.
 
     Args:
-        costs: What each item costs.
+        costs: What each item costs; asked for no further than the limit reaches.
         limit: What they may cost together; None: there is no limit.
         least: How many are taken whatever they cost.
 
@@ -39,9 +39,34 @@ def affordable(costs: Sequence[int], limit: int | None, least: int) -> int:
         >>> affordable([3, 1, 2], 5, least=0), affordable([3, 1, 2], 0, least=1)
         (2, 1)
     """
-    if limit is None:
-        return len(costs)
-    return max(least, sum(total <= limit for total in itertools.accumulate(costs)))
+    number = 0
+    for total in itertools.accumulate(costs):
+        if limit is not None and total > limit and number >= least:
+            break
+        number += 1
+    return number
+
+
+def beginning(
+    context: Context, steps: Iterable[list[Task]], evaluations: int | None, least: int
+) -> list[Task]:
+    """Tasks of the first steps, as many as fit in a limit; of at least `least` steps.
+
+    Args:
+        context: The study.
+        steps: Tasks that are added together; asked for no further than the limit reaches.
+        evaluations: The limit; None for none.
+        least: Steps that are taken whatever they cost.
+    """
+    asked: list[list[Task]] = []
+
+    def costs() -> Iterator[int]:
+        for tasks in steps:
+            asked.append(tasks)
+            yield sum(map(context.cost, tasks))
+
+    number = affordable(costs(), evaluations, least)
+    return [task for tasks in asked[:number] for task in tasks]
 
 
 def largest(context: Context, plans: Sequence[list[Task]], evaluations: int | None) -> list[Task]:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from masklab.report import below, comparisons, load, populations, style, tables
 from masklab.report.figures import ALL, OPTIONAL, Figure
+from masklab.report.landscape import spent
 from masklab.report.landscape import tables as landscape
 
 _OPEN_ROWS = 24  # a table of more rows is folded
+_OPEN = {"barriers-table"}  # the only place of what its figure leaves out
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ _PLANS = (
         ["paths", "interpolation", "barriers"],
         [
             ("barriers-table", "kinds of pairs and paths", _plain(landscape.barriers)),
-            ("landscape-work", "questions, and what was spent on them", _plain(landscape.work)),
+            ("landscape-work", "questions, and what was spent on them", _plain(spent.work)),
         ],
     ),
     _Plan(
@@ -179,6 +181,11 @@ def _chapter(plan: _Plan, analysis: load.Analysis, theme: style.Theme, key: str)
     names = [name for name in plan.figures if name not in OPTIONAL or OPTIONAL[name](analysis)]
     figures = {f"{key}-{name}": ALL[name](analysis, theme, f"{key}-{name}") for name in names}
     made = [(label, build(analysis, theme, f"{key}-{name}")) for name, label, build in plan.tables]
-    folded = [Folded(table, label, len(table.rows) <= _OPEN_ROWS) for label, table in made if table.rows]
+    unfolded = {f"{key}-{name}" for name in _OPEN}
+    folded = [
+        Folded(table, label, len(table.rows) <= _OPEN_ROWS or table.key in unfolded)
+        for label, table in made
+        if table.rows
+    ]
     nothing = not folded and not figures
     return Chapter(f"{key}-{plan.name}-chapter", plan.title, figures, folded, plan.absent if nothing else "")

@@ -55,6 +55,13 @@ def _landscape(path: files.Location, results: models.Results) -> None:
         }
         if len(lengths) > 1:
             raise ArchiveError(f"{path}: landscape {row.a} – {row.b}: points and accuracies differ in number")
+    known = {population.name for population in results.populations}
+    for row in results.landscape_work.members_accuracy if results.landscape_work else []:
+        if row.population not in known:
+            raise ArchiveError(
+                f"{path}: landscape_work.members_accuracy names the population {row.population!r}, which the "
+                "study does not have"
+            )
     for row in results.chains:
         if row.to < row.epoch:
             raise ArchiveError(

@@ -1,5 +1,6 @@
 """How numbers are printed; percent and points exist only here, everything else is a fraction."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from masklab.report.records import Estimate, Null
@@ -8,14 +9,14 @@ UNDEFINED = "–"
 
 
 def fixed(value: float, digits: int) -> str:
-    """Fixed-point text without a negative zero.
+    """Fixed-point text with a real minus sign, without a negative zero.
 
     Examples:
-        >>> fixed(-0.001, 2), fixed(0.34019, 4)
-        ('0.00', '0.3402')
+        >>> fixed(-0.001, 2), fixed(0.34019, 4), fixed(-1.25, 1)
+        ('0.00', '0.3402', '−1.2')
     """
     text = f"{value:.{digits}f}"
-    return text.removeprefix("-") if float(text) == 0.0 else text
+    return text.removeprefix("-") if float(text) == 0.0 else text.replace("-", "−")
 
 
 def percent(fraction: float, digits: int = 2) -> str:
@@ -26,6 +27,28 @@ def percent(fraction: float, digits: int = 2) -> str:
         '85.31'
     """
     return fixed(100.0 * fraction, digits)
+
+
+def places(images: int) -> int:
+    """Decimals of a percentage that so many images carry: one image of 360 is 0.28 points.
+
+    Examples:
+        >>> places(100), places(360), places(1000), places(10000)
+        (1, 1, 1, 2)
+    """
+    return 1 if images <= 1000 else 2
+
+
+def extent(fractions: Sequence[float], digits: int) -> str:
+    """The smallest and the largest of some fractions in percent; empty for none.
+
+    Examples:
+        >>> extent([0.5, 0.25], 0), extent([0.5], 1), extent([], 1)
+        ('25 to 50', '50.0', '')
+    """
+    if not fractions:
+        return ""
+    return " to ".join(dict.fromkeys(percent(choose(fractions), digits) for choose in (min, max)))
 
 
 def probability(p: float | None) -> str:

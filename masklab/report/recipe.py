@@ -64,8 +64,13 @@ def _with_rule(study: models.Study, rule: str) -> list[str]:
     return [name.removesuffix(".weight") for name in names] if rule == "drawn" else names
 
 
-def network_notes(study: models.Study) -> list[str]:
-    """Sentences on batch norm, on what is not masked, and on an activation that is none of the usual."""
+def network_notes(study: models.Study, *, reestimated: bool = False) -> list[str]:
+    """Sentences on batch norm, on what is not masked, and on an activation that is none of the usual.
+
+    Args:
+        study: What was planned.
+        reestimated: Whether the landscape re-estimated running statistics.
+    """
     described = study.network
     found = []
     if described.activation == "binary":
@@ -75,7 +80,9 @@ def network_notes(study: models.Study) -> list[str]:
         )
     if described.buffers:
         found.append(
-            "Batch norm: each member has its own running statistics, with which it is evaluated; scale and "
+            "Batch norm: each member has its own running statistics, with which it is evaluated"
+            + (" (the landscape re-estimates them)" if reestimated else "")
+            + "; scale and "
             + (
                 "shift are learned with the masks."
                 if described.batchnorm == "learned"

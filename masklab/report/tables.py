@@ -135,7 +135,7 @@ def _barrier(path: landscape.Path | None) -> Cell:
     """Mean barrier in points, its interval, and on how many of the pairs it was measured."""
     if path is None:
         return estimate(None, "not measured", 100.0, 2)
-    cell = estimate(path.barrier.entezari_error, "not measured", 100.0, 2)
+    cell = estimate(path.barrier.entezari_error, "not measured", 100.0, numbers.places(path.images))
     sampled = f"{path.pairs} of {path.of_pairs} pairs" if path.of_pairs else numbers.count(path.pairs, "pair")
     return replace(cell, count=sampled)
 
@@ -154,7 +154,7 @@ def _density(density: float) -> Cell:
 
 def _with_z(row: models.Overlap | None, otherwise: str) -> Cell:
     cell = estimate(row.estimate if row else None, otherwise, 1.0, 3)
-    return cell if row is None or row.z is None else replace(cell, count=f"z = {row.z:.3g}")
+    return cell if row is None or row.z is None else replace(cell, count=f"z = {row.z:.3g}".replace("-", "−"))
 
 
 def _stability(row: records.Measured | None, otherwise: str) -> Cell:

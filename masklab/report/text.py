@@ -39,6 +39,19 @@ def span(values: Iterable[int]) -> str:
     return f"{found[0]:,}" if len(found) == 1 else f"{found[0]:,}–{found[-1]:,}"
 
 
+def counted(values: Iterable[int], noun: str) -> str:
+    """One number, or the smallest and the largest, with a noun; its plural is formed with s.
+
+    Examples:
+        >>> counted([1, 1], "pair"), counted([2, 3], "pair"), counted([1, 3], "pair of masks")
+        ('1 pair', '2–3 pairs', '1–3 pairs of masks')
+    """
+    found = list(values)
+    first, _, rest = noun.partition(" ")
+    plural = "" if set(found) == {1} else "s"
+    return f"{span(found)} {first}{plural}{' ' * bool(rest)}{rest}"
+
+
 def interval_methods(estimates: Iterable[records.Estimate]) -> str:
     """The level and the method of all intervals that exist, in words."""
     found = dict.fromkeys(
@@ -135,11 +148,16 @@ def methods(analysis: load.Analysis) -> list[str]:
     ]
     if study.recipe_digest is None:
         paragraphs = paragraphs[-1:]
-    elif notes := recipe.network_notes(study):
+    elif notes := recipe.network_notes(study, reestimated=_reestimated(analysis)):
         paragraphs.insert(1, " ".join(notes))
     if foreign := _imported(analysis):
         paragraphs.insert(0 if study.recipe_digest is None else 1, foreign)
     return [*paragraphs, *filter(None, [sampling(analysis)])]
+
+
+def _reestimated(analysis: load.Analysis) -> bool:
+    work = analysis.results.landscape_work
+    return work is not None and work.statistics == "re-estimate"
 
 
 def _imported(analysis: load.Analysis) -> str:

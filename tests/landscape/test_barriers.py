@@ -11,10 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from masklab.analysis import estimates
 from masklab.landscape import barriers
-
-HEIGHT = barriers.limits("entezari_loss")
 
 GRID = np.linspace(0, 1, 11)
 CURVES = hnp.arrays(float, 11, elements=st.floats(0, 10))
@@ -140,40 +137,3 @@ def test_interval_over_images_holds_the_true_barrier(height: float, least: float
     """
     found = simulated(height)
     assert np.mean((found["low"] <= height) & (height <= found["high"])) >= least
-
-
-def test_interval_over_masks_leaves_masks_out() -> None:
-    random = np.random.RandomState(0)
-    pairs = [(f"p/{i:04d}", f"p/{j:04d}") for i, j in [(0, 1), (0, 2), (1, 3), (2, 4), (3, 4)]]
-    values = random.rand(5)
-    found = barriers.over_masks(pairs, values, HEIGHT)
-    units = sorted({member for pair in pairs for member in pair})
-    without = [
-        np.mean([value for pair, value in zip(pairs, values, strict=True) if unit not in pair])
-        for unit in units
-    ]
-    error = math.sqrt(4 / 5 * sum((one - np.mean(without)) ** 2 for one in without))
-    half = estimates.t_quantile(4) * error
-    assert found["value"] == pytest.approx(values.mean())
-    assert found["low"] == pytest.approx(max(0.0, values.mean() - half))
-    assert found["high"] == pytest.approx(values.mean() + half)
-    assert found["n"] == 5
-    other = [(a, b.replace("p/", "q/")) for a, b in pairs]
-    across = barriers.over_masks(other, values, HEIGHT)  # four masks on each side: three degrees of freedom
-    assert across["high"] == pytest.approx(values.mean() + estimates.t_quantile(3) * error)
-    share = barriers.over_masks(pairs, (values < 0.6).astype(float), estimates.SHARE)
-    assert share["high"] <= 1
-    alone = barriers.over_masks(pairs[:1], values[:1], HEIGHT)
-    assert (alone["value"], alone["low"]) == (pytest.approx(values[0]), None)
-    lost = barriers.over_masks(pairs, np.array([*values[:4], math.inf]), HEIGHT)
-    assert (lost["value"], lost["n"]) == (None, 5)
-    assert "not finite" in lost["why"]
-
-
-def test_over_members_are_the_means_of_other_tables_unless_infinite() -> None:
-    assert barriers.over_members([0.1, 0.3], 2, HEIGHT) == estimates.mean_over_members(
-        [0.1, 0.3], 2, limits=HEIGHT
-    )
-    lost = barriers.over_members([0.1, math.nan], 1, HEIGHT)
-    assert (lost["value"], lost["n"]) == (None, 2)
-    assert "not finite" in lost["why"]

@@ -55,22 +55,3 @@ def test_samples_begin_with_smaller_ones_and_end_with_all_pairs(
         }
         assert set(map(frozenset, larger.pairs)) == everything
         assert larger.of == len(everything)
-
-
-@given(st.lists(st.integers(0, 9), max_size=8), st.integers(0, 40), st.integers(0, 8))
-def test_affordable_items_are_the_longest_beginning_that_fits(
-    costs: list[int], limit: int, least: int
-) -> None:
-    least = min(least, len(costs))
-    number = pairs.affordable(costs, limit, least)
-    assert number == least or sum(costs[:number]) <= limit
-    assert number == len(costs) or sum(costs[: number + 1]) > limit or number + 1 <= least
-    assert number <= pairs.affordable(costs, limit + 1, least)
-    assert pairs.affordable(costs, None, 0) == len(costs)
-
-
-@given(st.lists(st.lists(st.integers(), max_size=5), max_size=5))
-def test_every_group_has_its_turn(groups: list[list[int]]) -> None:
-    named = [[(at, place) for place in range(len(own))] for at, own in enumerate(groups)]
-    found = pairs.in_turn(named)
-    assert found == sorted((item for own in named for item in own), key=lambda item: item[::-1])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from masklab.report import figures, load, style
+from masklab.report.landscape import text
 
 from . import builder, dom, surfaces, walked
 from .conftest import Page
@@ -22,19 +23,24 @@ def _rows(page: Page, key: str, **wanted: Any) -> list[dict[str, Any]]:
 
 
 def _printed(cell: tuple[str, str], estimate: dict[str, Any], scale: float, digits: int) -> None:
-    assert cell[0] == f"{scale * estimate['value']:.{digits}f}".replace("-0.00", "0.00")
+    assert cell[0] == _number(scale * estimate["value"], digits)
     if estimate["low"] is not None:
-        low, high = (f"{scale * estimate[end]:.{digits}f}" for end in ("low", "high"))
-        assert cell[1].startswith(f"[{low}, {high}]".replace("-0.00", "0.00"))
+        low, high = (_number(scale * estimate[end], digits) for end in ("low", "high"))
+        assert cell[1].startswith(f"[{low}, {high}]")
+
+
+def _number(value: float, digits: int) -> str:
+    text = f"{value:.{digits}f}"
+    return text.lstrip("-") if float(text) == 0.0 else text.replace("-", "−")
 
 
 def test_barrier_matrices_show_the_linear_test_barriers(plain: Page) -> None:
     drawn = [text for text in _texts(plain, "barriers") if re.fullmatch(r"\d+\.\d+", text)]
     rows = _rows(plain, "landscape", path="linear", split="test", block="within")
-    wanted = [f"{100.0 * row['barrier']['entezari_error']['value']:.2f}" for row in rows]
+    wanted = [f"{100.0 * row['barrier']['entezari_error']['value']:.1f}" for row in rows]
     assert sorted(drawn) == sorted(wanted)
     assert len(wanted) == 6 + 3
-    assert "straight paths would show 0.40 points by noise alone" in plain.root.by_id("s1-barriers").text()
+    assert "straight paths would show 0.4 points by noise alone" in plain.root.by_id("s1-barriers").text()
 
 
 def test_a_mask_path_between_populations_has_its_own_matrix(tmp_path: Path) -> None:
@@ -46,7 +52,7 @@ def test_a_mask_path_between_populations_has_its_own_matrix(tmp_path: Path) -> N
     results["landscape"].append(row)
     drawn = builder.draw(tmp_path, results, figures.ALL["barriers"])
     texts = [node.text() for node in dom.parse(str(drawn.svg)).all("text")]
-    assert "43.21" in texts
+    assert "43.2" in texts
     assert {"linear, different seeds", "geodesic, different seeds", "geodesic, same seeds"} <= set(texts)
 
 
@@ -66,14 +72,14 @@ def test_barrier_table_has_everything_of_every_cell(plain: Page) -> None:
             split="train",
         )
         assert cell[6][0] == f"{row['pairs']} of {row['of_pairs']}"
-        _printed(cell[7], row["barrier"]["entezari_error"], 100.0, 2)
+        _printed(cell[7], row["barrier"]["entezari_error"], 100.0, 1)
         beside = train["barrier"]["entezari_error"]["value"]
-        assert f"train {100.0 * beside:.2f}" in cell[7][1]
+        assert f"train {100.0 * beside:.1f}" in cell[7][1]
         over = row["over_images"]["entezari_error"]
-        low, high = (f"{100.0 * over[end]:.2f}" for end in ("low", "high"))
-        assert cell[8] == (f"{100.0 * over['corrected']:.2f}", f"[{low}, {high}]noise 0.40")
+        low, high = (f"{100.0 * over[end]:.1f}" for end in ("low", "high"))
+        assert cell[8] == (f"{100.0 * over['corrected']:.1f}", f"[{low}, {high}]noise 0.4")
         _printed(cell[9], row["barrier"]["entezari_loss"], 1.0, 3)
-        _printed(cell[10], row["barrier"]["frankle_error"], 100.0, 2)
+        _printed(cell[10], row["barrier"]["frankle_error"], 100.0, 1)
         _printed(cell[11], row["barrier"]["frankle_loss"], 1.0, 3)
         _printed(cell[12], row["connected"], 100.0, 0)
     refreshed = by_place["biprop+recycle-d0.5", "biprop+recycle-d0.5", "geodesic", "shared", "different"]
@@ -156,10 +162,10 @@ def test_layers_are_ranked_by_what_their_swaps_cost(plain: Page) -> None:
     assert len(cells) == len(rows) == 3 * len(builder.LAYERS)
     for cell, row in zip(cells, rows, strict=True):
         assert [text for text, _ in cell[:3]] == [row["population"], row["layer"], str(row["rank"])]
-        _printed(cell[3], row["drop"], 100.0, 2)
+        _printed(cell[3], row["drop"], 100.0, 1)
         _printed(cell[4], row["drop_per_flip"], 100_000.0, 2)
     (svg,) = plain.root.by_id("s1-sensitivity").all("svg")
-    assert svg.attributes["aria-label"].startswith("Swapped bits cost most in layer conv1 in edge-popup-d0.5")
+    assert svg.attributes["aria-label"].startswith("Intervals of layers overlap (n = 2 members each) in")
 
 
 def test_algebra_stands_beside_members_and_chance(plain: Page) -> None:
@@ -169,16 +175,16 @@ def test_algebra_stands_beside_members_and_chance(plain: Page) -> None:
     for cell, row in zip(cells, rows, strict=True):
         kind = "" if row["operation"] == "members" else row["density_kind"]
         assert cell[1] == (row["operation"], kind)
-        _printed(cell[5], row["accuracy"], 100.0, 2)
-        _printed(cell[6], row["gain"], 100.0, 2)
-        assert cell[7][0] == "10.30"
+        _printed(cell[5], row["accuracy"], 100.0, 1)
+        _printed(cell[6], row["gain"], 100.0, 1)
+        assert cell[7][0] == "10.3"
     texts = _texts(plain, "algebra")
     operations = ["members", "union", "intersection", "majority", "symmetric-difference", "random"]
     assert [text for text in texts if text in operations] == operations
     (svg,) = plain.root.by_id("s1-algebra").all("svg")
-    assert "the majority of edge-popup-d0.5: 0.4 points above its members" in svg.attributes["aria-label"]
+    assert "majority 0.4 (no interval); symmetric-difference −" in svg.attributes["aria-label"]
     (svg,) = plain.root.by_id("s1-gathering").all("svg")
-    assert "0.4 (edge-popup-d0.5, 3 masks)" in svg.attributes["aria-label"]
+    assert re.search(r": 1 mask 8\d\.\d %.*\(no interval\); 3 masks 8\d\.\d %", svg.attributes["aria-label"])
 
 
 def test_populations_without_common_weights_are_named(tmp_path: Path) -> None:
@@ -195,11 +201,14 @@ def test_transfers_stand_beside_their_own_weights(plain: Page) -> None:
     rows = plain.results["transfer"]
     assert len(cells) == len(rows) == 4 + 4 + 5
     for cell, row in zip(cells, rows, strict=True):
-        assert cell[1][0] == row["weights"]
-        _printed(cell[2], row["accuracy"], 100.0, 2)
-        _printed(cell[3], row["change"], 100.0, 2)
+        assert cell[1][0] == text.WEIGHTS[row["weights"]]
+        _printed(cell[2], row["accuracy"], 100.0, 1)
+        _printed(cell[3], row["change"], 100.0, 1)
     (svg,) = plain.root.by_id("s1-transfer").all("svg")
-    assert "same-draw 31.0 % (biprop+recycle-d0.5)" in svg.attributes["aria-label"]
+    assert (
+        "another member's, from the same draw: 31.0 % (biprop+recycle-d0.5) [29.8, 32.2]"
+        in svg.attributes["aria-label"]
+    )
 
 
 def test_at_most_four_planes_are_drawn_with_their_members(plain: Page) -> None:
@@ -244,8 +253,9 @@ def test_chains_join_snapshots_of_members_whose_weights_stayed(plain: Page) -> N
             str(row["epoch"]),
             str(row["to"]),
         ]
-        _printed(cell[6], row["barrier"]["entezari_error"], 100.0, 2)
+        _printed(cell[6], row["barrier"]["entezari_error"], 100.0, 1)
         assert "train" in cell[6][1]
+        assert cell[7] == ("–", "not measured")
 
 
 def test_what_was_spent_stands_by_question(plain: Page) -> None:

@@ -81,7 +81,8 @@ def test_page_is_the_same_bytes_twice(plain: Page, tmp_path: Path) -> None:
 
 
 def _near(text: str, value: float, digits: int) -> bool:
-    return len(text.partition(".")[2]) == digits and abs(float(text) - value) <= 0.5000001 * 10.0**-digits
+    printed = float(text.replace("−", "-"))
+    return len(text.partition(".")[2]) == digits and abs(printed - value) <= 0.5000001 * 10.0**-digits
 
 
 def _row(results: dict[str, Any], name: str, metric: str) -> dict[str, Any]:
@@ -142,7 +143,7 @@ def test_summary_prints_the_numbers_of_results_json(plain: Page) -> None:
             and (entry["path"], entry["split"]) == ("linear", "test")
         ]
         sampled = f"{path['pairs']} of {path['of_pairs']} pairs"
-        _check_estimate(row[11], path["barrier"]["entezari_error"], 100.0, 2, sampled)
+        _check_estimate(row[11], path["barrier"]["entezari_error"], 100.0, 1, sampled)
         assert dom.part(row[12], "text") == str(population["refresh_events"]["min"])
 
 

@@ -49,7 +49,7 @@ def test_pairs_of_populations_are_tested_in_points(plain: Page) -> None:
     rows = dom.table(plain.root, "tests-pairs")
     assert len(rows) == 2 * 3
     accuracy = next(row for row in rows if row[0][0].startswith("accuracy"))
-    assert accuracy[3] == ("-1.23", "[-3.23, 0.77]")
+    assert accuracy[3] == ("−1.23", "[−3.23, 0.77]")
     assert accuracy[4][0] == "0"
     assert accuracy[5][0] == "0.500"
 
@@ -60,7 +60,7 @@ def test_clusterings_stand_beside_random_masks_and_exchanged_labels(plain: Page)
     assert [text for text, _ in rand] == [
         "average linkage",
         "adjusted Rand index with the populations",
-        *("0.456", "0.000", "-0.010", "0.020", "0.0001"),
+        *("0.456", "0.000", "−0.010", "0.020", "0.0001"),
     ]
 
 

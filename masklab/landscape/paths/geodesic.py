@@ -9,7 +9,10 @@ same distribution, at 1 − t as here at t, but for where t·D ends in one half,
 the beginning.
 """
 
-from jaxtyping import Float
+from functools import partial
+
+import numpy as np
+from jaxtyping import Float, Int32
 from torch import Tensor
 
 from masklab.landscape import mixing
@@ -30,12 +33,16 @@ def rule(ends: Ends, a: str, b: str) -> Rule:
 
 def states(ends: Ends, a: End, b: End, t: Float[Tensor, " points"], random: Random | None) -> State:
     """States at positions t."""
+    ranks, total = mixing.kept(random, partial(_ranks, a, b))
+    return mixing.mixed(a, b, {layer: mixing.first(own, total, t) for layer, own in ranks.items()}, t)
+
+
+def _ranks(a: End, b: End, numbers: np.random.RandomState) -> tuple[dict[str, Int32[Tensor, "*shape"]], int]:
+    """Layer → place of each coordinate in the order, and how many coordinates move."""
     differs = mixing.differing(a, b)
-    numbers = [int(own.sum()) for own in differs.values()]
-    total = sum(numbers)
-    order, start, taken = mixing.stream(random).permutation(total), 0, {}
-    for (layer, own), number in zip(differs.items(), numbers, strict=True):
-        ranks = mixing.numbered(own, order[start : start + number])
-        taken[layer] = mixing.first(ranks, total, t)
-        start += number
-    return mixing.mixed(a, b, taken, t)
+    sizes = [int(own.sum()) for own in differs.values()]
+    order, start, ranks = numbers.permutation(sum(sizes)), 0, {}
+    for (layer, own), size in zip(differs.items(), sizes, strict=True):
+        ranks[layer] = mixing.numbered(own, order[start : start + size])
+        start += size
+    return ranks, sum(sizes)

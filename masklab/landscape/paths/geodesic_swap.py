@@ -8,7 +8,10 @@ path is possible only where the members agree in them. From b to a the paths hav
 at 1 − t as here at t, but for where t·S ends in one half.
 """
 
-from jaxtyping import Bool, Float
+from functools import partial
+
+import numpy as np
+from jaxtyping import Bool, Float, Int32
 from torch import Tensor
 
 from masklab.landscape import mixing
@@ -20,11 +23,12 @@ RANDOM = True
 
 def why_not(ends: Ends, a: str, b: str) -> str | None:
     """The first layer of which the members keep different numbers of weights."""
-    for own, other in zip(ends.archive.member(a).layers, ends.archive.member(b).layers, strict=True):
-        if own.kept != other.kept:
+    other = ends.card(b).kept
+    for layer, own in ends.card(a).kept.items():
+        if own != other[layer]:
             return (
-                f"needs equal kept counts in every layer: of {own.name!r} {a} keeps {own.kept} weights, "
-                f"{b} {other.kept}"
+                f"needs equal kept counts in every layer: of {layer!r} {a} keeps {own} weights, "
+                f"{b} {other[layer]}"
             )
     return None
 
@@ -36,18 +40,23 @@ def rule(ends: Ends, a: str, b: str) -> Rule:
 
 def states(ends: Ends, a: End, b: End, t: Float[Tensor, " points"], random: Random | None) -> State:
     """States at positions t."""
+    ranks, total = mixing.kept(random, partial(_ranks, a, b))
+    return mixing.mixed(a, b, {layer: mixing.first(own, total, t) for layer, own in ranks.items()}, t)
+
+
+def _ranks(a: End, b: End, numbers: np.random.RandomState) -> tuple[dict[str, Int32[Tensor, "*shape"]], int]:
+    """Layer → step in which each weight moves, and how many steps there are."""
     steps = _steps(a, b)
     sizes = [(int(leaving.sum()), int(alone.sum())) for leaving, _, alone in steps.values()]
     total = sum(map(sum, sizes))
-    numbers = mixing.stream(random)
-    order, start, taken = numbers.permutation(total), 0, {}
+    order, start, ranks = numbers.permutation(total), 0, {}
     for (layer, (leaving, arriving, alone)), (swaps, single) in zip(steps.items(), sizes, strict=True):
         paired, start = order[start : start + swaps], start + swaps
         by_itself, start = order[start : start + single], start + single
-        ranks = mixing.numbered(leaving, paired)
-        ranks = ranks.minimum(mixing.numbered(arriving, numbers.permutation(paired)))
-        taken[layer] = mixing.first(ranks.minimum(mixing.numbered(alone, by_itself)), total, t)
-    return mixing.mixed(a, b, taken, t)
+        own = mixing.numbered(leaving, paired)
+        own = own.minimum(mixing.numbered(arriving, numbers.permutation(paired)))
+        ranks[layer] = own.minimum(mixing.numbered(alone, by_itself))
+    return ranks, total
 
 
 def _steps(

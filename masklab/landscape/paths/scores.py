@@ -29,12 +29,13 @@ def why_not(ends: Ends, a: str, b: str) -> str | None:
         return f"needs one gate and one set of base weights, which {a} and {b} do not share"
     if text := mixing.without_scores(ends, a, b):
         return text
-    first, last = mixing.recipe(ends, a), mixing.recipe(ends, b)
+    first, last = ends.card(a), ends.card(b)
     for field in ("rank", "selection"):
-        if first[field] != last[field]:
-            return f"needs one {field}: {a} has {first[field]!r}, {b} has {last[field]!r}"
-    own, other = ({layer.name: layer.kept for layer in ends.archive.member(end).layers} for end in (a, b))
-    if first["selection"] == "global":
+        mine, theirs = getattr(first, field), getattr(last, field)
+        if mine != theirs:
+            return f"needs one {field}: {a} has {mine!r}, {b} has {theirs!r}"
+    own, other = first.kept, last.kept
+    if first.selection == "global":
         own, other = {"the network": sum(own.values())}, {"the network": sum(other.values())}
     for part, kept in own.items():
         if kept != other[part]:
@@ -54,12 +55,12 @@ def states(ends: Ends, a: End, b: End, t: Float[Tensor, " points"], random: Rand
 
 def masks(ends: Ends, a: End, b: End, t: Float[Tensor, " points"]) -> Masks:
     """Masks that the scores at positions t select."""
-    recipe = mixing.recipe(ends, a.id)
+    card = ends.card(a.id)
     keys = {
-        layer: selection.rank_key(scores, recipe["rank"]).flatten(1)
+        layer: selection.rank_key(scores, card.rank).flatten(1)
         for layer, scores in blend(ends.scores(a.id), ends.scores(b.id), t).items()
     }
-    if recipe["selection"] == "global":
+    if card.selection == "global":
         found = selection.global_masks(list(keys.values()), sum(a.kept.values()))
     else:
         found = [selection.top_mask(key, a.kept[layer]) for layer, key in keys.items()]

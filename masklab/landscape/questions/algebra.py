@@ -10,20 +10,15 @@ at matched density; the first alone is a member. Beside them `random`, a random 
 and `members` themselves. What surrounds the masked layers is the mean over the operands.
 """
 
-import functools
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-import torch
-from jaxtyping import Bool
 
 from masklab.analysis import estimates
-from masklab.landscape import flips
+from masklab.landscape import measures, operands, sampling
 from masklab.landscape.context import Context, Found, Row
-from masklab.landscape.ends import End, State
 from masklab.landscape.tasks import Outcome, Task
 
 SHARE = 0.12
@@ -35,111 +30,6 @@ MOST_PAIRS = 6
 _PAIRED = 12
 """Members of a set that are paired at most."""
 
-_ALL_STEPS = 16
-"""Masks up to which there is a consensus of every number; beyond, in steps of a factor of about √2."""
-
-Network = tuple[str, int, str]
-"""Operation, number of masks, density kind."""
-
-
-@dataclass(frozen=True, eq=False)
-class Operands:
-    """Members of one set, in the random order in which a consensus takes them.
-
-    Attributes:
-        context: The study.
-        key: Of their task.
-        members: Their ids.
-    """
-
-    context: Context
-    key: str
-    members: list[str]
-
-    @property
-    def pair(self) -> bool:
-        """Whether they are a pair, of which nothing but the symmetric difference is taken."""
-        return self.key.startswith("algebra/pair/")
-
-    @property
-    def networks(self) -> list[Network]:
-        """What is evaluated; a consensus of one is a member, that of all is the majority."""
-        number = len(self.members)
-        kinds = ("own", "matched")
-        if self.pair:
-            return [("symmetric-difference", number, kind) for kind in kinds]
-        both = itertools.product(("union", "intersection", "majority"), kinds)
-        return [
-            *((operation, number, kind) for operation, kind in both),
-            ("random", number, "matched"),
-            *(("consensus", masks, "matched") for masks in steps(number) if 1 < masks < number),
-        ]
-
-    @property
-    def task(self) -> Task:
-        """The task that evaluates them."""
-        build = functools.partial(_states, self)
-        return Task(self.key, len(self.networks), build, (flips.SPLIT,), tuple(self.members))
-
-    @cached_property
-    def sizes(self) -> list[int]:
-        """Weights per layer."""
-        return [layer.size for layer in self.context.archive.member(self.members[0]).layers]
-
-    @cached_property
-    def matched(self) -> list[int]:
-        """Kept weights per layer at matched density."""
-        layers = [[own.kept for own in self.context.archive.member(m).layers] for m in self.members]
-        return [int(mean + 0.5) for mean in np.mean(layers, axis=0)]
-
-    def masks(self, networks: Sequence[Network]) -> Bool[np.ndarray, "networks weights"]:
-        """Masks of some of the networks, flat; what is random in them does not depend on which."""
-        votes = self._votes({masks for _, masks, _ in networks})
-        random = self.context.random(self.key)
-        # ties of all operations are broken alike, but for the random mask, which must not resemble the others
-        ties, other = random.random_sample(sum(self.sizes)), random.random_sample(sum(self.sizes))
-        rows = []
-        for operation, masks, kind in networks:
-            value = _VALUES[operation](votes[masks], masks)
-            if kind == "matched":
-                broken = other if operation == "random" else ties
-                rows.append(flips.largest(value + broken, self.sizes, self.matched))
-            else:
-                rows.append(value + ties >= (masks + 1) / 2 if operation == "majority" else value)
-        return np.stack(rows)
-
-    def _votes(self, wanted: set[int]) -> dict[int, np.ndarray]:
-        """Number of masks → how many of the first so many keep each weight."""
-        found, votes = {}, np.zeros(sum(self.sizes), dtype=np.int32)
-        for number, member in enumerate(self.members[: max(wanted)], 1):
-            votes += flips.flat(self.context.archive.member(member).mask())
-            if number in wanted:
-                found[number] = votes.copy()
-        return found
-
-
-_VALUES: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
-    "union": lambda votes, masks: votes > 0,
-    "intersection": lambda votes, masks: votes == masks,
-    "symmetric-difference": lambda votes, masks: votes == 1,
-    "majority": lambda votes, masks: votes,
-    "consensus": lambda votes, masks: votes,
-    "random": lambda votes, masks: np.zeros(len(votes)),
-}
-"""Operation → what decides about a weight, from the number of masks that keep it."""
-
-
-def steps(number: int) -> list[int]:
-    """Numbers of masks of which there is a consensus, out of so many.
-
-    Examples:
-        >>> steps(4), steps(40)[14:]
-        ([1, 2, 3, 4], [15, 16, 23, 32, 40])
-    """
-    small = range(1, min(number, _ALL_STEPS) + 1)
-    large = (int(_ALL_STEPS * 2 ** (step / 2) + 0.5) for step in range(1, 64))
-    return sorted({*small, *itertools.takewhile(lambda masks: masks < number, large), number})
-
 
 def plan(context: Context, evaluations: int | None) -> list[Task]:
     """One set of each population and a pair of it; then its other sets; then further pairs."""
@@ -149,14 +39,14 @@ def plan(context: Context, evaluations: int | None) -> list[Task]:
     sizes += [(most, pairs) for pairs in range(2, MOST_PAIRS + 1)]
     plans = [
         [
-            operands.task
-            for own in sets.values()
-            for of_set in own[:number]
-            for operands in (of_set, *_pairs(of_set, pairs))
+            own.task
+            for several in sets.values()
+            for of_set in several[:number]
+            for own in (of_set, *_pairs(of_set, pairs))
         ]
         for number, pairs in sizes
     ]
-    return flips.affordable(context, plans, evaluations)
+    return sampling.largest(context, plans, evaluations)
 
 
 def found(context: Context, tasks: list[Task], outcomes: Mapping[str, Outcome]) -> Found:
@@ -170,7 +60,7 @@ def found(context: Context, tasks: list[Task], outcomes: Mapping[str, Outcome]) 
     return Found(rows={"algebra": rows})
 
 
-def _sets(context: Context, population: str) -> list[Operands]:
+def _sets(context: Context, population: str) -> list[operands.Operands]:
     """Sets of a population that have at least two members, in random order."""
     draws: dict[int, list[str]] = {}
     for member in context.members[population]:
@@ -182,48 +72,24 @@ def _sets(context: Context, population: str) -> list[Operands]:
     return [_operands(context, several[at]) for at in order]
 
 
-def _operands(context: Context, members: list[str]) -> Operands:
+def _operands(context: Context, members: list[str]) -> operands.Operands:
     key = f"algebra/set/{members[0]}"
     order = context.random(key, "order").permutation(len(members))
-    return Operands(context, key, [members[at] for at in order])
+    return operands.Operands(context, key, [members[at] for at in order])
 
 
-def _pairs(of: Operands, number: int) -> Iterator[Operands]:
+def _pairs(of: operands.Operands, number: int) -> Iterator[operands.Operands]:
     """A random sample of the pairs of a set."""
     every = list(itertools.combinations(sorted(of.members[:_PAIRED]), 2))
     for a, b in of.context.choose(every, number, of.key):
-        yield Operands(of.context, f"algebra/pair/{a}/{b}", [a, b])
-
-
-def _states(operands: Operands, positions: Sequence[int]) -> State:
-    networks = [operands.networks[at] for at in positions]
-    ends = operands.context.ends
-    end = ends.of(operands.members[0])
-    rows = operands.context.tensor(operands.masks(networks))
-    state = end.with_masks(flips.layered(rows, end.mask))
-    if not end.around:
-        return state
-    around: dict[int, State] = {}
-    for masks in {masks for _, masks, _ in networks}:
-        around[masks] = _mean([ends.of(member) for member in operands.members[:masks]])
-    return state | {
-        name: torch.stack([around[masks][name] for _, masks, _ in networks]) for name in end.around
-    }
-
-
-def _mean(ends: Sequence[End]) -> State:
-    """Mean of what surrounds masks; what is no real number is the first one's."""
-    return {
-        name: torch.stack([end.around[name] for end in ends]).mean(0) if first.is_floating_point() else first
-        for name, first in ends[0].around.items()
-    }
+        yield operands.Operands(of.context, f"algebra/pair/{a}/{b}", [a, b])
 
 
 @dataclass(frozen=True, eq=False)
 class _Value:
     """One set's or pair's part of a row."""
 
-    of: Operands
+    of: operands.Operands
     masks: int
     density: float
     accuracy: float
@@ -231,7 +97,7 @@ class _Value:
 
 
 def _rows(
-    context: Context, population: str, sets: Sequence[Operands], outcomes: Mapping[str, Outcome]
+    context: Context, population: str, sets: Sequence[operands.Operands], outcomes: Mapping[str, Outcome]
 ) -> list[Row]:
     """Rows of the sets, or of the pairs, of a population."""
     cells: dict[tuple[str, int | None, str], list[_Value]] = {}
@@ -245,11 +111,11 @@ def _rows(
 
 
 def _values(
-    own: Operands, outcomes: Mapping[str, Outcome]
+    own: operands.Operands, outcomes: Mapping[str, Outcome]
 ) -> Iterator[tuple[tuple[str, int | None, str], _Value]]:
     """Operation, number of masks of a consensus, and density kind → value."""
-    accuracies = dict(zip(own.networks, outcomes[own.key].accuracy(flips.SPLIT).tolist(), strict=True))
-    members = [flips.own_accuracy(outcomes, member) for member in own.members]
+    accuracies = dict(zip(own.networks, outcomes[own.key].accuracy(measures.SPLIT).tolist(), strict=True))
+    members = [measures.own_accuracy(outcomes, member) for member in own.members]
     mean, number = float(np.mean(members)), len(members)
     matched = sum(own.matched) / sum(own.sizes)
     plain = [network for network in own.networks if network[2] == "own"]
@@ -263,17 +129,11 @@ def _values(
         density = densities.get((operation, masks, kind), matched)
         yield (operation, at, kind), value(masks, density, accuracy)
     if not own.pair:
-        kept = np.mean([_density(own.context, member) for member in own.members])
-        yield ("members", None, "own"), value(number, float(kept), mean)
-        first = _density(own.context, own.members[0])
-        yield ("consensus", 1, "matched"), value(1, first, members[0])
+        kept = [own.context.ends.card(member).density for member in own.members]
+        yield ("members", None, "own"), value(number, float(np.mean(kept)), mean)
+        yield ("consensus", 1, "matched"), value(1, kept[0], members[0])
         majority = accuracies["majority", number, "matched"]
         yield ("consensus", number, "matched"), value(number, matched, majority)
-
-
-def _density(context: Context, member: str) -> float:
-    layers = context.archive.member(member).layers
-    return sum(layer.kept for layer in layers) / sum(layer.size for layer in layers)
 
 
 def _row(context: Context, of: tuple[str, str, str], values: Sequence[_Value]) -> Row:
@@ -284,8 +144,6 @@ def _row(context: Context, of: tuple[str, str, str], values: Sequence[_Value]) -
         of: Population, operation and density kind.
         values: Of each set, or of each pair.
     """
-    pairs = [(own.of.members[0], own.of.members[1]) for own in values] if values[0].of.pair else None
-    accuracies, gains = [own.accuracy for own in values], [own.gain for own in values]
     return {
         "population": of[0],
         "operation": of[1],
@@ -293,8 +151,16 @@ def _row(context: Context, of: tuple[str, str, str], values: Sequence[_Value]) -
         "masks": float(np.mean([own.masks for own in values])),
         "density": float(np.mean([own.density for own in values])),
         "sets": len(values),
-        **flips.header(context),
-        "accuracy": flips.over_sets(accuracies, pairs, estimates.SHARE),
-        "gain": flips.over_sets(gains, pairs, (-1.0, 1.0)),
-        "chance": flips.chance(context),
+        **measures.header(context),
+        "accuracy": _over(values, [own.accuracy for own in values], estimates.SHARE),
+        "gain": _over(values, [own.gain for own in values], (-1.0, 1.0)),
+        "chance": measures.chance(context),
     }
+
+
+def _over(of: Sequence[_Value], values: Sequence[float], limits: tuple[float, float]) -> Row:
+    """Mean over pairs, or over sets: each is a draw of base weights."""
+    if not of[0].of.pair:
+        return measures.over_draws(values, limits)
+    pairs = [(own.of.members[0], own.of.members[1]) for own in of]
+    return measures.over_masks(pairs, np.array(values), limits)

@@ -1,30 +1,36 @@
 """How high is the barrier between successive masks of one training?
 
 A chain is a member's masks at its snapshots, and its final one; each mask is walked to the next, on the paths
-`PATHS` (those of them that are asked for) in one random order. Masks are applied to the member's base weights
-with its final running statistics (re-estimated where all are). Members whose base weights were changed on the
+`PATHS` (those of them that are asked for) in one random order. Members whose base weights were changed on the
 way, by a refresh or by training, are left out: what their weights were at a snapshot is not known.
+
+Snapshots are of masks alone. Each is applied to the member's base weights, and the rest of the network
+(running statistics, and scales and shifts where they are learned) is the final one. Under `"keep"` earlier
+masks are therefore evaluated with running statistics that belong to the last; under `"re-estimate"` every
+mask, and every point between two, gets its own.
+
+Beside each barrier stands what noise alone shows: the bootstrap over images of `masklab.landscape.barriers`,
+with the resamples that the paths between members have.
 
 Source: Paul et al., Unmasking the Lottery Ticket Hypothesis: What's Encoded in a Winning Ticket's Mask? (ICLR
 2023, arXiv 2210.03044): pruned networks match exactly where successive pruning levels are linearly connected;
 here the masks of successive epochs of one training take the place of levels.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby, pairwise
 
 import numpy as np
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64, Shaped
 
 from masklab import bits
 from masklab.analysis import estimates
-from masklab.landscape import barriers, paths
-from masklab.landscape import pairs as pairing
+from masklab.landscape import barriers, measures, paths, sampling
 from masklab.landscape.context import Context, Found, Row
-from masklab.landscape.ends import End, Ends, State, gated
+from masklab.landscape.ends import End, Ends, State, gated, joined
 from masklab.landscape.images import SPLITS
 from masklab.landscape.tasks import Outcome, Task, own_key
 
@@ -63,7 +69,7 @@ class Moments(Ends):
 
 @dataclass(frozen=True, eq=False)
 class _Link:
-    """From one mask of a member to its next, on one path and split."""
+    """From one mask of a member to its next, on one path and split; resamples as in `barriers.resampled`."""
 
     member: str
     epoch: int
@@ -71,6 +77,8 @@ class _Link:
     hamming: float
     error: Float64[np.ndarray, " points"]
     loss: Float64[np.ndarray, " points"]
+    errors: Float64[np.ndarray, "2 resamples"]
+    losses: Float64[np.ndarray, "2 resamples"]
 
 
 def plan(context: Context, evaluations: int | None) -> list[Task]:
@@ -78,11 +86,9 @@ def plan(context: Context, evaluations: int | None) -> list[Task]:
     moments = Moments(context.ends)
     names = _paths(context)
     drawn = [_drawn(context, name) for name in context.names] if names else []
-    members = pairing.in_turn(drawn)
-    asked = [list(_tasks(context, moments, names, member)) for member in members]
-    costs = [sum(map(context.cost, tasks)) for tasks in asked]
-    number = pairing.affordable(costs, evaluations, least=sum(map(bool, drawn)))
-    return [task for tasks in asked[:number] for task in tasks]
+    members = sampling.in_turn(drawn)
+    asked = (list(_tasks(context, moments, names, member)) for member in members)
+    return sampling.beginning(context, asked, evaluations, least=sum(map(bool, drawn)))
 
 
 def _paths(context: Context) -> list[str]:
@@ -108,7 +114,12 @@ def _tasks(context: Context, moments: Moments, names: Sequence[str], member: str
     build = partial(_masks, context, moments, member)
     yield Task(f"snapshots/{member}", links, build, SPLITS, (member,))
     for name in names:
-        build = partial(_between, context, moments, name, member)
+        is_random = paths.all_paths()[name].RANDOM
+        streams = [
+            partial(context.random, "chain", name, own) if is_random else None
+            for own in _ids(context, member)[:-1]
+        ]
+        build = partial(_between, context, moments, name, member, streams)
         yield Task(f"chain/{name}/{member}", links * inner, build, SPLITS, (member,))
 
 
@@ -118,27 +129,31 @@ def _ids(context: Context, member: str) -> list[str]:
 
 def _masks(context: Context, moments: Moments, member: str, positions: Sequence[int]) -> State:
     ids = _ids(context, member)
-    return _joined([moments.of(ids[at]).state for at in positions])
+    return joined([moments.of(ids[at]).state for at in positions])
 
 
-def _between(context: Context, moments: Moments, name: str, member: str, positions: Sequence[int]) -> State:
+def _between(
+    context: Context,
+    moments: Moments,
+    name: str,
+    member: str,
+    streams: Sequence[paths.Random | None],
+    positions: Sequence[int],
+) -> State:
     """Interior points of all links, one link after the other."""
     path, ids, inner = paths.all_paths()[name], _ids(context, member), len(context.grid) - 2
     found = []
     for link, own in groupby(positions, key=lambda position: position // inner):
         t = torch.tensor([context.grid[1 + at % inner] for at in own], device=context.device)
         a, b = (moments.of(one) for one in ids[link : link + 2])
-        random = partial(context.random, "chain", name, a.id) if path.RANDOM else None
-        found.append(path.states(moments, a, b, t, random))
-    return _joined(found)
-
-
-def _joined(states: Sequence[State]) -> State:
-    return {name: torch.cat([state[name] for state in states]) for name in states[0]}
+        found.append(path.states(moments, a, b, t, streams[link]))
+    return joined(found)
 
 
 def found(context: Context, tasks: list[Task], outcomes: Mapping[str, Outcome]) -> Found:
     """Rows of `chains`: one per population, path, link and split, over the members that have the link."""
+    import threadpoolctl
+
     walked: dict[tuple[str, str], list[str]] = {}
     for task in tasks:
         kind, _, rest = task.key.partition("/")
@@ -147,38 +162,60 @@ def found(context: Context, tasks: list[Task], outcomes: Mapping[str, Outcome]) 
             walked.setdefault((member.rpartition("/")[0], name), []).append(member)
     order = {name: at for at, name in enumerate(context.names)}
     rows = []
-    for population, name in sorted(walked, key=lambda key: (order[key[0]], PATHS.index(key[1]))):
-        for split in SPLITS:
+    with threadpoolctl.threadpool_limits(1):  # others would sum in another order
+        shares = {
+            split: barriers.resampling(context.images.number(split), context.random("bootstrap", split))
+            for split in SPLITS
+        }
+        for population, name in sorted(walked, key=lambda key: (order[key[0]], PATHS.index(key[1]))):
             members = sorted(walked[population, name])
-            links = [link for own in members for link in _links(context, name, own, split, outcomes)]
-            for between in sorted({(link.epoch, link.to) for link in links}):
-                those = [link for link in links if (link.epoch, link.to) == between]
-                rows.append(_row(context, population, name, split, those))
+            for split in SPLITS:
+                links = [
+                    link
+                    for own in members
+                    for link in _links(context, name, own, split, outcomes, shares[split])
+                ]
+                for between in sorted({(link.epoch, link.to) for link in links}):
+                    those = [link for link in links if (link.epoch, link.to) == between]
+                    rows.append(_row(context, population, name, split, those))
     return Found(rows={KEYS[0]: rows})
 
 
 def _links(
-    context: Context, name: str, member: str, split: str, outcomes: Mapping[str, Outcome]
+    context: Context,
+    name: str,
+    member: str,
+    split: str,
+    outcomes: Mapping[str, Outcome],
+    shares: Float32[np.ndarray, "resamples images"],
 ) -> Iterator[_Link]:
     keys = (f"snapshots/{member}", own_key(member), f"chain/{name}/{member}")
-    masks, own, inner = (outcomes[key] for key in keys)
-    errors, losses = (
-        np.concatenate([getattr(masks, what)(split), getattr(own, what)(split)])
-        for what in ("accuracy", "loss")
-    )
-    error, loss = 1 - errors, losses
-    way_error = (1 - inner.accuracy(split)).reshape(len(error) - 1, -1)
-    way_loss = inner.loss(split).reshape(len(error) - 1, -1)
-    distances = _distances(context, member)
+    measured = [outcomes[key] for key in keys]
+    wrong = _along(*(outcome.wrong(split) for outcome in measured))
+    losses = _along(*(outcome.losses[split] for outcome in measured))
+    distances, grid = _distances(context, member), np.array(context.grid)
     for at, (epoch, to) in enumerate(pairwise(_epochs(context, member))):
         yield _Link(
             member,
             epoch,
             to,
             distances[at],
-            np.array([error[at], *way_error[at], error[at + 1]]),
-            np.array([loss[at], *way_loss[at], loss[at + 1]]),
+            wrong[at].mean(axis=1),
+            losses[at].mean(axis=1, dtype=np.float64),
+            barriers.resampled(wrong[at], grid, shares),
+            barriers.resampled(losses[at], grid, shares),
         )
+
+
+def _along(
+    masks: Shaped[np.ndarray, "links images"],
+    own: Shaped[np.ndarray, "1 images"],
+    inner: Shaped[np.ndarray, "between images"],
+) -> Shaped[np.ndarray, "links points images"]:
+    """Values on each link, ends included, of masks at snapshots, of the final one, and of what is between."""
+    nodes = np.concatenate([masks, own])
+    between = inner.reshape(len(masks), -1, inner.shape[1])
+    return np.concatenate([nodes[:-1, None], between, nodes[1:, None]], axis=1)
 
 
 def _distances(context: Context, member: str) -> list[float]:
@@ -197,13 +234,16 @@ def _distances(context: Context, member: str) -> list[float]:
 
 def _row(context: Context, population: str, name: str, split: str, links: list[_Link]) -> Row:
     """One row; all links are between the same epochs."""
-    grid, labels = np.array(context.grid), context.images.labels[split]
-    draws = len({context.blocks[link.member] for link in links})
+    grid = np.array(context.grid)
     error = barriers.entezari(np.stack([link.error for link in links]), grid)
     loss = barriers.entezari(np.stack([link.loss for link in links]), grid)
-    connected = [float(height < barriers.CONNECTED) for height in error]
-    accuracy = [1 - float(link.error[0]) for link in links]
-    distances = [link.hamming for link in links]
+    errors = np.mean([link.errors for link in links], axis=0)
+    losses = np.mean([link.losses for link in links], axis=0)
+
+    def mean(values: Iterable[float], limits: tuple[float, float] = estimates.SHARE) -> Row:
+        members = [link.member for link in links]
+        return measures.over_members(context, dict(zip(members, map(float, values), strict=True)), limits)
+
     return {
         "population": population,
         "path": name,
@@ -213,13 +253,17 @@ def _row(context: Context, population: str, name: str, split: str, links: list[_
         "statistics": context.statistics,
         "images": context.images.number(split),
         "members": len(links),
-        "hamming": barriers.over_members(distances, draws, estimates.SHARE),
-        "accuracy": barriers.over_members(accuracy, draws, estimates.SHARE),
-        "chance": float(np.bincount(labels).max() / len(labels)),
+        "hamming": mean(link.hamming for link in links),
+        "accuracy": mean(1 - link.error[0] for link in links),
+        "chance": measures.chance(context, split),
         "barrier": {
-            "entezari_error": barriers.over_members(error.tolist(), draws, barriers.limits("entezari_error")),
-            "entezari_loss": barriers.over_members(loss.tolist(), draws, barriers.limits("entezari_loss")),
+            "entezari_error": mean(error, barriers.limits("entezari_error")),
+            "entezari_loss": mean(loss, barriers.limits("entezari_loss")),
         },
-        "connected": barriers.over_members(connected, draws, estimates.SHARE),
+        "over_images": {
+            "entezari_error": barriers.over_images(float(error.mean()), errors),
+            "entezari_loss": barriers.over_images(float(loss.mean()), losses),
+        },
+        "connected": mean((error < barriers.CONNECTED).astype(float)),
         "threshold": barriers.CONNECTED,
     }

@@ -1,23 +1,23 @@
 """How flat accuracy is around a member on the cube of masks: what k flipped bits cost.
 
 Kinds of flips: `random` (any k bits), `swap` (k/2 kept bits out and k/2 pruned ones in, so that every layer
-keeps its density), `margin` (the k bits nearest to the threshold of their layer, by final score), and `layer`
-(a tenth of the bits of one layer, swapped). The gate's rule is applied anew to the flipped mask. Flips are
-nested: the same order of bits for every k.
+keeps its density), `margin` (the k bits whose final scores are nearest to the threshold that decided about
+them: that of their layer, in standard deviations of the layer's ranking keys, or, where weights were selected
+over the whole network, the one threshold of all), and `layer` (a tenth of the bits of one layer, swapped).
+The gate's rule is applied anew to the flipped mask. Flips are nested: the same order of bits for every k.
 """
 
-import functools
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 
 from masklab.analysis import estimates
-from masklab.landscape import flips
+from masklab.landscape import flips, measures, mixing, sampling
 from masklab.landscape.context import Context, Found, Row
 from masklab.landscape.ends import State
 from masklab.landscape.tasks import Outcome, Task
-from masklab.training import selection
 
 SHARE = 0.15
 KEYS = ("neighbourhood",)
@@ -33,9 +33,7 @@ WHOLE = "whole"
 
 def plan(context: Context, evaluations: int | None) -> list[Task]:
     """Members are added in turn, to every population alike; all kinds of flips for each."""
-    most = max(map(len, context.members.values()), default=0)
-    numbers = range(min(flips.LEAST_MEMBERS, most), min(flips.MOST_MEMBERS, most) + 1)
-    return flips.affordable(context, [_tasks(context, number) for number in numbers], evaluations)
+    return sampling.grown(context, partial(_tasks, context), evaluations)
 
 
 def found(context: Context, tasks: list[Task], outcomes: Mapping[str, Outcome]) -> Found:
@@ -54,17 +52,16 @@ def found(context: Context, tasks: list[Task], outcomes: Mapping[str, Outcome]) 
     return Found(rows={"neighbourhood": rows})
 
 
-def _tasks(context: Context, number: int) -> list[Task]:
+def _tasks(context: Context, members: Sequence[str]) -> list[Task]:
     return [
         Task(
             _key(kind, member),
             networks,
-            functools.partial(_states, context, kind, member),
-            splits=(flips.SPLIT,),
+            partial(_states, context, kind, member),
+            splits=(measures.SPLIT,),
             members=(member,),
         )
-        for ids in flips.sampled(context, number).values()
-        for member in ids
+        for member in members
         for kind in _ORDERS
         if (networks := len(_counts(context, kind, member)))
     ]
@@ -88,7 +85,7 @@ def _counts(context: Context, kind: str, member: str) -> list[tuple[str, int]]:
     if kind == "swap":
         most = 2 * flips.swaps_of(stored)
         numbers = [even for number in numbers if (even := 2 * max(1, number // 2)) <= most]
-    if kind == "margin" and not context.ends.has_scores(member):
+    if kind == "margin" and not context.ends.card(member).scored:
         numbers = []
     return [(WHOLE, number) for number in dict.fromkeys(numbers)]
 
@@ -104,11 +101,9 @@ def _swap(context: Context, member: str, layer: str) -> flips.Order:
 
 
 def _margin(context: Context, member: str, layer: str) -> flips.Order:
-    row = context.populations[member.rpartition("/")[0]]
-    rank = (context.archive.study["training"] | row["overrides"])["rank"]
-    scores = context.ends.scores(member)
-    keys = {name: selection.rank_key(own, rank).cpu().numpy() for name, own in scores.items()}
-    return flips.by_margin(context.archive.member(member).mask(), keys)
+    keys = {name: key.cpu().numpy() for name, key in mixing.keys(context.ends, member).items()}
+    whole = context.ends.card(member).selection == "global"
+    return flips.by_margin(context.archive.member(member).mask(), keys, whole=whole)
 
 
 def _layer(context: Context, member: str, layer: str) -> flips.Order:
@@ -149,7 +144,7 @@ def _points(
 ) -> dict[tuple[str, int], tuple[int, float, float]]:
     """Layer and place among its numbers of flips → flips, density and accuracy."""
     mask = flips.flat(context.archive.member(member).mask())
-    accuracies = iter(outcomes[_key(kind, member)].accuracy(flips.SPLIT).tolist())
+    accuracies = iter(outcomes[_key(kind, member)].accuracy(measures.SPLIT).tolist())
     return {
         (layer, at): (count, kept / len(mask), next(accuracies))
         for layer, order, counts in _orders(context, kind, member)
@@ -176,7 +171,7 @@ def _row(
     layer = cell[0]
     sizes = {own["name"]: own["size"] for own in context.archive.study["network"]["layers"]}
     number = float(np.mean([count for count, _, _ in points.values()]))
-    drops = {own: flips.own_accuracy(outcomes, own) - point[2] for own, point in points.items()}
+    drops = {own: measures.own_accuracy(outcomes, own) - point[2] for own, point in points.items()}
     each = {own: drop / points[own][0] for own, drop in drops.items()}
     accuracies = {own: point[2] for own, point in points.items()}
     return {
@@ -187,12 +182,12 @@ def _row(
         "share": number / (sizes[layer] if of[1] == "layer" else sum(sizes.values())),
         "density": float(np.mean([density for _, density, _ in points.values()])),
         "members": len(points),
-        **flips.header(context),
-        "accuracy": flips.over_members(context, accuracies, estimates.SHARE),
-        "drop": flips.over_members(context, drops, (-1.0, 1.0)),
-        "drop_per_flip": flips.over_members(context, each),
+        **measures.header(context),
+        "accuracy": measures.over_members(context, accuracies, estimates.SHARE),
+        "drop": measures.over_members(context, drops, (-1.0, 1.0)),
+        "drop_per_flip": measures.over_members(context, each),
         "rank": None,
-        "chance": flips.chance(context),
+        "chance": measures.chance(context),
     }
 
 

@@ -1,10 +1,11 @@
 """Accuracy over planes: through three members, and along two random directions of flips.
 
 `members`: effective weights (1 − x − y)·A + x·B + y·C of three members of a population, of one draw of base
-weights where there are three, beyond the triangle by a quarter of its sides; what surrounds them likewise,
-but that a running variance does not become negative. `flips`: two disjoint random sets of bits of a member,
-each as many as two masks of its population differ in on average (half of all at most); at (x, y) the first
-share x of the one and the first share y of the other are flipped, and the gate's rule is applied anew.
+weights where there are three (`block` of the row says whether), beyond the triangle by a quarter of its
+sides; what surrounds them likewise, but that a running variance does not become negative. `flips`: two
+disjoint random sets of bits of a member, each as many as two masks of its population differ in on average
+(half of all at most); at (x, y) the first share x of the one and the first share y of the other are flipped,
+and the gate's rule is applied anew.
 
 Source: Garipov et al., Loss Surfaces, Mode Connectivity, and Fast Ensembling of DNNs (NeurIPS 2018,
 arXiv 1802.10026) for the plane through three networks; Sreenivasan et al., Rare Gems (NeurIPS 2022,
@@ -14,7 +15,6 @@ arXiv 2202.12002), whose code draws a surface by random flips in two directions.
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from masklab.analysis import estimates
-from masklab.landscape import flips
+from masklab.landscape import flips, measures, once, sampling
 from masklab.landscape.context import Context, Found, Row
 from masklab.landscape.ends import State
 from masklab.landscape.tasks import Outcome, Task, own_key
@@ -62,6 +62,13 @@ class Plane:
         return "members" if len(self.members) > 1 else "flips"
 
     @property
+    def block(self) -> str | None:
+        """Whether all members lie on one draw of base weights, `within`, or not, `across`; None for flips."""
+        if self.kind == "flips":
+            return None
+        return "within" if len({self.context.blocks[own] for own in self.members}) == 1 else "across"
+
+    @property
     def corners(self) -> dict[Place, str]:
         """Points that are members, which are evaluated as such."""
         if self.kind == "flips":
@@ -95,7 +102,7 @@ class Plane:
         def build(positions: Sequence[int]) -> State:
             return self.states([points[at] for at in positions])
 
-        return Task(self.key(part), len(points), build, (flips.SPLIT,), tuple(self.members))
+        return Task(self.key(part), len(points), build, (measures.SPLIT,), tuple(self.members))
 
     def states(self, points: Sequence[Place]) -> State:
         """States at some points."""
@@ -138,21 +145,15 @@ class Plane:
         """Flips at shares of a direction."""
         return np.floor(shares * self.length + 0.5).astype(np.int64).tolist()
 
-    @cached_property
+    @property
     def size(self) -> int:
         """Weights of a mask."""
-        return sum(layer.size for layer in self.context.archive.member(self.members[0]).layers)
+        return sum(self.context.ends.card(self.members[0]).sizes.values())
 
-    @cached_property
+    @property
     def length(self) -> int:
         """Flips of each direction: mean Hamming count of the population's pairs, rounded, 1 … half of all."""
-        ids = self.context.members[self.population]
-        votes = np.zeros(self.size, dtype=np.int64)
-        for member in ids:
-            votes += flips.flat(self.context.archive.member(member).mask())
-        number = len(ids)
-        mean = float((votes * (number - votes)).sum()) / (number * (number - 1) / 2)
-        return min(max(1, int(mean + 0.5)), self.size // 2)
+        return min(max(1, int(_mean_distance(self.context, self.population) + 0.5)), self.size // 2)
 
     @property
     def distances(self) -> dict[str, float]:
@@ -164,6 +165,17 @@ class Plane:
         return {name: float((masks[i] != masks[j]).mean()) for name, (i, j) in pairs.items()}
 
 
+@once.per_context
+def _mean_distance(context: Context, population: str) -> float:
+    """Mean Hamming count of the pairs of a population."""
+    ids = context.members[population]
+    votes = np.zeros(sum(context.ends.card(ids[0]).sizes.values()), dtype=np.int64)
+    for member in ids:
+        votes += flips.flat(context.archive.member(member).mask())
+    number = len(ids)
+    return float((votes * (number - votes)).sum()) / (number * (number - 1) / 2)
+
+
 def plan(context: Context, evaluations: int | None) -> list[Task]:
     """Coarse grids, population after population, both kinds of each; then what fine ones need beside them."""
     planes = _planes(context)
@@ -172,7 +184,7 @@ def plan(context: Context, evaluations: int | None) -> list[Task]:
     order = first + [plane for plane in planes if plane not in first]
     tasks = [plane.task(part) for part in ("coarse", "fine") for plane in order]
     plans = [tasks[:number] for number in range(least, len(tasks) + 1)]
-    return flips.affordable(context, plans, evaluations)
+    return sampling.largest(context, plans, evaluations)
 
 
 def found(context: Context, tasks: list[Task], outcomes: Mapping[str, Outcome]) -> Found:
@@ -221,10 +233,10 @@ def _grids(
     for part in parts:
         x, y = np.array(plane.points(part)).T
         outcome = outcomes[plane.key(part)]
-        accuracy[y, x], loss[y, x] = outcome.accuracy(flips.SPLIT), outcome.loss(flips.SPLIT)
+        accuracy[y, x], loss[y, x] = outcome.accuracy(measures.SPLIT), outcome.loss(measures.SPLIT)
     for (x, y), member in plane.corners.items():
         own = outcomes[own_key(member)]
-        accuracy[y, x], loss[y, x] = own.accuracy(flips.SPLIT)[0], own.loss(flips.SPLIT)[0]
+        accuracy[y, x], loss[y, x] = own.accuracy(measures.SPLIT)[0], own.loss(measures.SPLIT)[0]
     return accuracy, loss
 
 
@@ -251,11 +263,12 @@ def _row(
         "population": plane.population,
         "kind": plane.kind,
         "members": plane.members,
+        "block": plane.block,
         "x": positions[::step].tolist(),
         "y": positions[::step].tolist(),
         "distances": plane.distances,
         "flips": plane.length if plane.kind == "flips" else None,
-        **flips.header(plane.context),
+        **measures.header(plane.context),
         "array": name,
         "accuracy_min": float(accuracy.min()),
         "accuracy_max": float(accuracy.max()),
@@ -265,9 +278,9 @@ def _row(
                 "id": member,
                 "x": float(positions[x]),
                 "y": float(positions[y]),
-                "accuracy": flips.own_accuracy(outcomes, member),
+                "accuracy": measures.own_accuracy(outcomes, member),
             }
             for (x, y), member in plane.corners.items()
         ],
-        "chance": flips.chance(plane.context),
+        "chance": measures.chance(plane.context),
     }

@@ -7,15 +7,13 @@ that no member has (`fresh`), and a random mask of the same kept counts on the m
 Everything around the masked layers stays the member's own.
 """
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-
-import torch
+from functools import partial
 
 from masklab.analysis import estimates
 from masklab.archive import Recipe
-from masklab.landscape import flips
+from masklab.landscape import ends, flips, measures, sampling
 from masklab.landscape.context import Context, Found, Row
 from masklab.landscape.ends import State
 from masklab.landscape.tasks import Outcome, Task
@@ -29,9 +27,7 @@ TARGETS = ("same-draw", "other-draw", "fresh", "random")
 
 def plan(context: Context, evaluations: int | None) -> list[Task]:
     """Members are added in turn, to every population alike."""
-    most = max(map(len, context.members.values()), default=0)
-    numbers = range(min(flips.LEAST_MEMBERS, most), min(flips.MOST_MEMBERS, most) + 1)
-    return flips.affordable(context, [_tasks(context, number) for number in numbers], evaluations)
+    return sampling.grown(context, partial(_tasks, context), evaluations)
 
 
 def found(context: Context, tasks: list[Task], outcomes: Mapping[str, Outcome]) -> Found:
@@ -42,8 +38,8 @@ def found(context: Context, tasks: list[Task], outcomes: Mapping[str, Outcome]) 
         values: dict[str, dict[str, float]] = {target: {} for target in (OWN, *TARGETS)}
         for member in ids:
             if _key(member) in planned:
-                values[OWN][member] = flips.own_accuracy(outcomes, member)
-                accuracies = outcomes[_key(member)].accuracy(flips.SPLIT).tolist()
+                values[OWN][member] = measures.own_accuracy(outcomes, member)
+                accuracies = outcomes[_key(member)].accuracy(measures.SPLIT).tolist()
                 for target, accuracy in zip(_targets(context, member), accuracies, strict=True):
                     values[target][member] = accuracy
         rows += [
@@ -58,17 +54,16 @@ def _key(member: str) -> str:
     return f"transfer/{member}"
 
 
-def _tasks(context: Context, number: int) -> list[Task]:
+def _tasks(context: Context, members: Sequence[str]) -> list[Task]:
     return [
         Task(
             _key(member),
             len(_targets(context, member)),
-            functools.partial(_states, context, member),
-            splits=(flips.SPLIT,),
+            partial(_states, context, member),
+            splits=(measures.SPLIT,),
             members=(member,),
         )
-        for ids in flips.sampled(context, number).values()
-        for member in ids
+        for member in members
     ]
 
 
@@ -77,11 +72,11 @@ def _targets(context: Context, member: str) -> dict[str, Callable[[], State]]:
     found: dict[str, Callable[[], State]] = {}
     for target in ("same-draw", "other-draw"):
         for giver in _giver(context, member, target):
-            found[target] = functools.partial(_moved, context, member, giver)
+            found[target] = partial(_moved, context, member, giver)
     recipe = context.archive.member(member).recipe
     if recipe is not None:
-        found["fresh"] = functools.partial(_fresh, context, member, recipe)
-    return found | {"random": functools.partial(_random, context, member)}
+        found["fresh"] = partial(_fresh, context, member, recipe)
+    return found | {"random": partial(_random, context, member)}
 
 
 def _giver(context: Context, member: str, target: str) -> list[str]:
@@ -93,18 +88,13 @@ def _giver(context: Context, member: str, target: str) -> list[str]:
         if own != member and (context.blocks[own] == context.blocks[member]) == same
     ]
     chosen = context.choose(others, 1, "transfer", target, member)
-    return [own for own in chosen if not same or _changed(context, own) or _changed(context, member)]
-
-
-def _changed(context: Context, member: str) -> bool:
-    """Whether a refresh or training changed a member's base weights."""
-    return any(layer.origin is not None for layer in context.archive.member(member).layers)
+    card = context.ends.card
+    return [own for own in chosen if not same or card(own).changed or card(member).changed]
 
 
 def _states(context: Context, member: str, positions: Sequence[int]) -> State:
     makers = list(_targets(context, member).values())
-    states = [makers[at]() for at in positions]
-    return {name: torch.cat([state[name] for state in states]) for name in states[0]}
+    return ends.joined([makers[at]() for at in positions])
 
 
 def _moved(context: Context, member: str, giver: str) -> State:
@@ -149,8 +139,8 @@ def _row(
         "population": population,
         "weights": target,
         "members": len(accuracies),
-        **flips.header(context),
-        "accuracy": flips.over_members(context, accuracies, estimates.SHARE),
-        "change": flips.over_members(context, changes, (-1.0, 1.0)),
-        "chance": flips.chance(context),
+        **measures.header(context),
+        "accuracy": measures.over_members(context, accuracies, estimates.SHARE),
+        "change": measures.over_members(context, changes, (-1.0, 1.0)),
+        "chance": measures.chance(context),
     }

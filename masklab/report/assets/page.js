@@ -37,7 +37,7 @@ function csv(table) {
   const cells = (row) => [...row.cells].map((cell) => {
     const details = [...cell.querySelectorAll(".detail")].map((part) => part.textContent.trim());
     const text = (cell.querySelector(".text") ?? cell).textContent.trim();
-    return quoted([text, ...details].join(" "));
+    return quoted([text, ...details].join(" ").replace(/−(?=\d)/g, "-"));
   });
   return [...table.rows].map((row) => cells(row).join(",")).join("\r\n") + "\r\n";
 }

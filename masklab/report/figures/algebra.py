@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from masklab.report import load, numbers, style, text
+from masklab.report import load, records, style, text
 from masklab.report.figures import bands, by_layer, dots, figure
-from masklab.report.landscape import rows
+from masklab.report.landscape import rows, sentences
 from masklab.report.landscape import text as landscape
 
 TITLE = "Union, intersection, majority of masks"
@@ -52,29 +52,33 @@ def _series(analysis: load.Analysis, found: Sequence[rows.Algebra], kind: str) -
 
 
 def _message(analysis: load.Analysis, found: Sequence[rows.Algebra]) -> str:
-    trained = landscape.trained(analysis, [row.population for row in found])
-    gains = [
-        (row.gain.value, row)
+    own = sentences.chosen(analysis, [row.population for row in found])
+    joined = [
+        row
         for row in found
-        if row.population in trained
+        if row.population in own.names
         and row.density_kind == "matched"
         and row.operation not in ("members", "random")
         and row.gain.value is not None
     ]
-    if not gains:
+    if not joined:
         return "Accuracy of what operations make of the masks of a population."
-    gain, row = max(gains, key=lambda one: one[0])
-    way = "above" if gain > 0.0 else "below"
+    gains: dict[str, dict[str, records.Estimate]] = {}
+    for row in joined:
+        gains.setdefault(row.operation, {})[row.population] = row.gain
+    digits = sentences.places(joined)
+    said = "; ".join(f"{name} {sentences.extent(values, digits)}" for name, values in gains.items())
     return (
-        f"At matched density the best of all operations is the {row.operation} of {row.population}: "
-        f"{numbers.percent(abs(gain), 1)} points {way} its members."
+        f"Accuracy at matched density over that of the members, points, of {own.called} "
+        f"(n = {text.counted([row.sets for row in joined], 'set of masks')}; brackets: from the lowest end "
+        f"to the highest of the intervals): {said}."
     )
 
 
 def _caption(analysis: load.Analysis, found: Sequence[rows.Algebra]) -> str:
     return (
-        f"n = {text.span([row.sets for row in found])} sets of masks per point (draws of base weights; pairs "
-        f"for the symmetric difference), {text.span([row.images for row in found])} test images; "
+        f"n = {text.counted([row.sets for row in found], 'set of masks')} per point (draws of base weights; "
+        f"pairs for the symmetric difference), {text.span([row.images for row in found])} test images; "
         f"{landscape.statistics(found)}. Disc: at the members' density, layer by layer; ring: at the density "
         "that the operation gives. members: mean of the masks themselves; random: a random mask on the same "
         "base weights. Line: interval "

@@ -1,13 +1,10 @@
 """Population by population: the barrier of the error between two members."""
 
-import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-import numpy as np
-
-from masklab.report import load, numbers, records, style, text
+from masklab.report import load, records, style, text
 from masklab.report.figures import figure, heat, matrices
-from masklab.report.landscape import rows
+from masklab.report.landscape import rows, sentences
 from masklab.report.landscape import text as landscape
 
 TITLE = "Barriers between populations"
@@ -28,8 +25,8 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
     if not panels:
         why = landscape.nothing(analysis) or "No barrier between members is defined."
         return figure.absent(TITLE, why)
-    message = _message(analysis, panels, names)
-    svg = heat.drawing(names, panels, heat.Look("rocket_r", 2), key, message)
+    message = _message(analysis, walked, names)
+    svg = heat.drawing(names, panels, heat.Look("rocket_r", sentences.places(walked)), key, message)
     return figure.Figure(TITLE, message, _caption(walked, list(panels)), svg)
 
 
@@ -59,19 +56,16 @@ def _barrier(
     return value
 
 
-def _message(analysis: load.Analysis, panels: Mapping[str, heat.Matrix], names: Sequence[str]) -> str:
-    title, matrix = next(iter(panels.items()))
-    shown = [names.index(name) for name in landscape.trained(analysis, names)]
-    within = {names[at]: float(matrix[at, at]) / 100.0 for at in shown if not np.isnan(matrix[at, at])}
-    between = {
-        f"{names[a]} and {names[b]}": float(matrix[a, b]) / 100.0
-        for a, b in itertools.combinations(shown, 2)
-        if not np.isnan(matrix[a, b])
-    }
-    parts = {"within populations": within, "between them": between}
-    said = [f"{where} {landscape.ends(values, 2)}" for where, values in parts.items() if values]
-    path, _, seeds = title.partition(", ")
-    return f"Mean barriers on {path} paths, {seeds}, points of test error: {'; '.join(said)}."
+def _message(analysis: load.Analysis, walked: Sequence[rows.Path], names: Sequence[str]) -> str:
+    block = _block(walked)
+    own = [row for row in walked if row.block == block]
+    paths = _shown(walked)
+    shown = [row for row in own if row.path in paths]
+    shown.sort(key=lambda row: (paths.index(row.path), sentences.order(analysis, row)))
+    said = sentences.barriers(
+        analysis, shown, "of", lambda row: f"{row.path}, {sentences.kind(analysis, row)}"
+    )
+    return said or f"Barriers between members of {len(names)} populations."
 
 
 def _caption(walked: Sequence[rows.Path], titles: Sequence[str]) -> str:
@@ -79,25 +73,13 @@ def _caption(walked: Sequence[rows.Path], titles: Sequence[str]) -> str:
     block = _block(walked)
     own = [row for row in walked if row.path in shown and row.block == block]
     shared = "share" if block == "within" else "do not share"
+    noise = sentences.noise(own, sentences.places(own)) or "unknown"
     return (
         f"Entezari's barrier of the test error in percentage points, mean over n = "
-        f"{text.span([row.pairs for row in own])} sampled pairs per cell that {shared} base weights, "
+        f"{text.counted([row.pairs for row in own], 'sampled pair')} per cell that {shared} base weights, "
         f"{text.span([row.images for row in own])} images; {landscape.statistics(own)}. Diagonal: pairs "
         "within a population; same seeds: member i of one population with member i of the other. 0 = no "
-        "barrier. Noise in the images makes barriers too large; bias and intervals stand in the table below "
-        f"({text.interval_methods([row.barrier.entezari_error for row in own])}); straight paths would show "
-        f"{_noise(own)} points by noise alone (chance level). Empty: not walked."
+        "barrier. Noise in the images makes barriers too large; bias and intervals of every cell stand in "
+        f"the table below ({text.interval_methods([row.barrier.entezari_error for row in own])}); straight "
+        f"paths would show {noise} points by noise alone (chance level). Empty: not walked."
     )
-
-
-def _noise(walked: Sequence[rows.Path]) -> str:
-    """Barriers of straight paths on as many images, in points."""
-    levels = [
-        images.chance
-        for row in walked
-        if (images := row.over_images.get("entezari_error")) is not None and images.chance is not None
-    ]
-    if not levels:
-        return "unknown"
-    low, high = numbers.percent(min(levels)), numbers.percent(max(levels))
-    return low if low == high else f"{low} to {high}"

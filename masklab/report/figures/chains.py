@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from masklab.report import load, numbers, style, text
+from masklab.report import load, style, text
 from masklab.report.figures import bands, figure
-from masklab.report.landscape import rows
+from masklab.report.landscape import rows, sentences
 from masklab.report.landscape import text as landscape
 
 if TYPE_CHECKING:
@@ -23,13 +23,14 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
     panels = _panels(analysis)
     if not panels:
         return figure.absent(TITLE, landscape.nothing(analysis) or _why(analysis))
-    message = _message(panels)
+    message = _message(analysis, panels)
     with style.drawing(key):
         drawing = style.new_figure(3.9, style.WIDTH if len(panels) > 1 else 6.5)
         grid = drawing.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for axes, (path, found) in zip(grid, panels.items(), strict=True):
             _panel(axes, found, theme)
             axes.set_title(path)
+        grid[0].set_ylim(bottom=0.0)  # last: it ends the scaling of all panels
         grid[0].set_ylabel("barrier, points of test error")
         shown = [name for name in analysis.names if any(name in own for own in panels.values())]
         style.legend_below(drawing, [*style.population_entries(theme, shown), *_entry(panels)])
@@ -73,7 +74,6 @@ def _panel(axes: "Axes", found: Mapping[str, Sequence[rows.Chain]], theme: style
         axes.axhline(100.0 * threshold, color=style.INK, linestyle="--", linewidth=1.1)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    axes.set_ylim(bottom=0.0)
     axes.grid(visible=True)
 
 
@@ -87,24 +87,39 @@ def _entry(panels: Panels) -> "list[tuple[Artist, str]]":
     ]
 
 
-def _message(panels: Panels) -> str:
-    said = []
-    for path, found in panels.items():
-        for what, at in (("first", 0), ("last", -1)):
-            values = [own[at].barrier.entezari_error.value or 0.0 for own in found.values()]
-            low, high = numbers.percent(min(values)), numbers.percent(max(values))
-            said.append(f"{what} link, {path}: {low if low == high else f'{low} to {high}'}")
-    return f"Mean barriers between successive masks of a member, points of test error: {'; '.join(said)}."
+def _message(analysis: load.Analysis, panels: Panels) -> str:
+    own = sentences.chosen(analysis, [name for found in panels.values() for name in found])
+    links = {
+        f"{what} link, {path}": [found[name][at] for name in own.names if name in found]
+        for path, found in panels.items()
+        for what, at in (("first", 0), ("last", -1))
+    }
+    shown = [row for found in links.values() for row in found]
+    digits = sentences.places(shown)
+    said = "; ".join(
+        f"{what} {sentences.extent({row.population: row.barrier.entezari_error for row in found}, digits)}"
+        for what, found in links.items()
+        if found
+    )
+    level = sentences.noise(shown, digits)
+    beside = f" Noise alone would show {level} points." if level else ""
+    one = all(row.members == 1 for row in shown)
+    alone = " One member carries nothing about a population." if one else ""
+    return (
+        f"Mean barriers between successive masks of members of {own.called}, points of test error "
+        f"(n = {text.counted([row.members for row in shown], 'member')} per population; brackets: from the "
+        f"lowest end to the highest of the intervals over members): {said}.{beside}{alone}"
+    )
 
 
 def _caption(panels: Panels) -> str:
     found = _all(panels)
     barriers = [row.barrier.entezari_error for row in found]
     return (
-        f"n = {text.span([row.members for row in found])} members per point, "
+        f"n = {text.counted([row.members for row in found], 'member')} per point, "
         f"{text.span([row.images for row in found])} test images; {landscape.statistics(found)}. Entezari's "
         "barrier between the masks at two successive snapshots of one member, at the midpoint of the two "
         "epochs; the final mask is the last. Point: mean over members; band: its interval "
-        f"({text.interval_methods(barriers)}). No barrier: 0. Accuracy: "
-        f"{landscape.chance(found)}."
+        f"({text.interval_methods(barriers)}). No barrier: 0; what noise alone shows stands in the table. "
+        f"Accuracy: {landscape.chance(found)}."
     )

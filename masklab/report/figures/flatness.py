@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from masklab.report import load, style, text
 from masklab.report.figures import bands, by_layer, figure
-from masklab.report.landscape import rows
+from masklab.report.landscape import rows, sentences
 from masklab.report.landscape import text as landscape
 
 if TYPE_CHECKING:
@@ -84,23 +84,25 @@ def _panel(axes: "Axes", found: Mapping[str, Sequence[rows.Flips]], theme: style
 def _message(analysis: load.Analysis, panels: Panels) -> str:
     kind, found = next(iter(panels.items()))
     named = {name: min(own, key=lambda row: abs(math.log(row.share / _NAMED))) for name, own in found.items()}
-    drops = {
-        name: value
-        for name in landscape.trained(analysis, named)
-        if (value := named[name].drop.value) is not None
-    }
+    own = sentences.chosen(analysis, named)
+    shown = {name: named[name] for name in own.names if named[name].drop.value is not None}
     said = KINDS.get(kind, kind)
-    if not drops:
+    if not shown:
         return f"Accuracy after {said}."
-    share = 100.0 * named[next(iter(drops))].share
-    return f"Points of accuracy lost after {said} of {share:.2g} % of the bits: {landscape.ends(drops, 1)}."
+    share = 100.0 * next(iter(shown.values())).share
+    lost = sentences.extent({name: row.drop for name, row in shown.items()}, sentences.places(shown.values()))
+    return (
+        f"Mean points of accuracy lost by {own.called} after {said} of {share:.2g} % of the bits "
+        f"(n = {text.counted([row.members for row in shown.values()], 'member')} each; brackets: from the "
+        f"lowest end to the highest of their intervals): {lost}."
+    )
 
 
 def _caption(panels: Panels) -> str:
     found = _all(panels)
     without = "" if "margin" in panels else " No scores are kept, so none are flipped by their score."
     return (
-        f"n = {text.span([row.members for row in found])} members per point, "
+        f"n = {text.counted([row.members for row in found], 'member')} per point, "
         f"{text.span([row.images for row in found])} test images; {landscape.statistics(found)}. Bits of "
         "the whole mask are changed, the more containing the fewer, and the rule is applied anew. Line: mean "
         f"over members; band: its interval ({text.interval_methods([row.accuracy for row in found])}). "

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from masklab.report import load, style, text
 from masklab.report.figures import algebra, bands, by_layer, figure
-from masklab.report.landscape import rows
+from masklab.report.landscape import rows, sentences
 from masklab.report.landscape import text as landscape
 
 TITLE = "Consensus of masks"
@@ -50,26 +50,30 @@ def _series(analysis: load.Analysis) -> Series:
 
 
 def _message(analysis: load.Analysis, series: Series) -> str:
-    changes = {
-        f"{name}, {own[-1].masks:g} masks": (own[-1].accuracy.value or 0.0) - (own[0].accuracy.value or 0.0)
-        for name in landscape.trained(analysis, series)
-        if len(own := series[name]) > 1
-    }
-    if not changes:
+    own = sentences.chosen(analysis, [name for name, found in series.items() if len(found) > 1])
+    if not own.names:
         return "Accuracy of the weights that most masks keep."
+    said = []
+    for at in (0, -1):
+        shown = {name: series[name][at] for name in own.names}
+        masks = text.counted([round(row.masks) for row in shown.values()], "mask")
+        reached = {name: row.accuracy for name, row in shown.items()}
+        said.append(f"{masks} {sentences.extent(reached, sentences.places(shown.values()), ' %')}")
+    sets = text.counted([row.sets for name in own.names for row in series[name]], "set of masks")
     return (
-        "Change of accuracy, in points, from a single mask to the weights that most masks keep: "
-        f"{landscape.ends(changes, 1)}."
+        f"Accuracy of the weights that most masks keep, of {own.called} (n = {sets}; brackets: from "
+        f"the lowest end to the highest of the intervals): {'; '.join(said)}."
     )
 
 
 def _caption(analysis: load.Analysis, series: Series) -> str:
     found = [row for own in series.values() for row in own]
     return (
-        f"n = {text.span([row.sets for row in found])} sets of masks per point, each of one draw of base "
-        f"weights; {text.span([row.images for row in found])} test images; {landscape.statistics(found)}. "
-        "The weights that most of so many masks keep, as many of each layer as a member keeps, ties at "
-        "random; one mask is a member itself. Line: mean over the sets; band: its interval "
+        f"n = {text.counted([row.sets for row in found], 'set of masks')} per point, each of one draw of "
+        f"base weights; {text.span([row.images for row in found])} test images; "
+        f"{landscape.statistics(found)}. The weights that most of so many masks keep, as many of each layer "
+        "as a member keeps, ties at random; one mask is a member itself. Line: mean over the sets; band: its "
+        "interval "
         f"({text.interval_methods([row.accuracy for row in found])}). Dashed: "
         f"{landscape.chance(found)}.{algebra.left_out(analysis, found)}"
     )

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from masklab.report import load, numbers, style, text
-from masklab.report.figures import figure
-from masklab.report.landscape import rows
+from masklab.report.figures import bands, by_layer, figure
+from masklab.report.landscape import rows, sentences
 from masklab.report.landscape import text as landscape
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
         for axes, (name, found) in zip(grid.ravel(), panels.items(), strict=False):
             _panel(axes, found, theme)
             axes.set_title(name)
+        for axes in grid.ravel()[: len(panels)]:
+            bands.chance(axes, [row.chance for row in _all(panels)])
         for axes in grid.ravel()[len(panels) :]:
             axes.set_visible(False)
         for axes in grid[:, 0]:
@@ -66,7 +68,7 @@ def _panel(axes: "Axes", found: Sequence[rows.Path], theme: style.Theme) -> None
             for values in (row.accuracy.mean, row.accuracy.low, row.accuracy.high)
         )
         colour = theme.colours[row.a]
-        axes.plot(row.points, mean, "--" if row.rule == "effective" else "-", color=colour)
+        axes.plot(row.points, mean, ":" if row.rule == "effective" else "-", color=colour)
         axes.fill_between(row.points, low, high, color=colour, alpha=0.13, linewidth=0)
     axes.set_xlabel("position t on the path")
     axes.set_xlim(0.0, 1.0)
@@ -77,31 +79,20 @@ def _entries(panels: Panels) -> "list[tuple[Artist, str]]":
     from matplotlib.lines import Line2D
 
     if all(row.rule != "effective" for row in _all(panels)):
-        return []
-    return [(Line2D([], [], color=style.INK, linestyle="--"), "coordinates carry effective values")]
+        return by_layer.chance_entry()
+    dotted = Line2D([], [], color=style.INK, linestyle=":")
+    return [(dotted, "coordinates carry effective values"), *by_layer.chance_entry()]
 
 
 def _message(analysis: load.Analysis, panels: Panels) -> str:
-    said = []
-    for name, found in panels.items():
-        known = {row.a: row.barrier.entezari_error.value for row in found}
-        drops = {
-            own: value for own in landscape.trained(analysis, known) if (value := known[own]) is not None
-        }
-        if drops and not said:  # names once, or the sentence cannot be read
-            said.append(f"{name} {landscape.ends(drops, 2)}")
-        elif drops:
-            low, high = numbers.percent(min(drops.values())), numbers.percent(max(drops.values()))
-            said.append(f"{name} {low if low == high else f'{low} to {high}'}")
-    if not said:
-        return "Accuracy along paths between members of a population."
-    return f"Mean barriers within populations, points of test error: {'; '.join(said)}."
+    said = sentences.barriers(analysis, _all(panels), "within", lambda row: row.path)
+    return said or "Accuracy along paths between members of a population."
 
 
 def _caption(analysis: load.Analysis, panels: Panels) -> str:
     found = _all(panels)
     effective = (
-        " Dashed: the two have no base weights in common (a refresh changed them, or draws differ), so a "
+        " Dotted: the two have no base weights in common (a refresh changed them, or draws differ), so a "
         "coordinate carries its effective value in one of them."
         if any(row.rule == "effective" for row in found)
         else ""
@@ -111,10 +102,10 @@ def _caption(analysis: load.Analysis, panels: Panels) -> str:
     lacking = landscape.lacking(analysis, {name: [row.a for row in own] for name, own in panels.items()})
     without = f" {lacking}" if lacking else ""
     return (
-        f"n = {text.span([row.pairs for row in found])} pairs of members per line, random paths in "
+        f"n = {text.counted([row.pairs for row in found], 'pair of members')} per line, random paths in "
         f"{numbers.count(max(row.orders for row in found), 'order')}, "
         f"{text.span([row.images for row in found])} test images; {landscape.statistics(found)}. Line: mean "
         "over pairs and orders; band: smallest to largest of them (not a confidence interval: intervals of "
-        f"the barriers stand in the table).{effective}{different}{without} Accuracy: "
+        f"the barriers stand in the table).{effective}{different}{without} Dashed: "
         f"{landscape.chance(found)}."
     )

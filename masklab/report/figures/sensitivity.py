@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from masklab.report import load, numbers, records, style, text
 from masklab.report.figures import by_layer, figure
-from masklab.report.landscape import rows
+from masklab.report.landscape import rows, sentences
 from masklab.report.landscape import text as landscape
 
 TITLE = "Sensitivity of layers"
@@ -49,21 +49,34 @@ def _by_layer(
 
 
 def _message(analysis: load.Analysis, found: Sequence[rows.Flips]) -> str:
-    first = {row.population: row for row in found if row.rank == 1}
+    """Only a layer whose interval lies above those of all others is named."""
+    drops: dict[str, dict[str, records.Estimate]] = {}
+    for row in found:
+        if row.drop.value is not None:
+            drops.setdefault(row.population, {})[row.layer] = row.drop
+    own = sentences.chosen(analysis, drops)
     said: dict[str, list[str]] = {}
-    for name in landscape.trained(analysis, first):
-        lost = numbers.percent(first[name].drop.value or 0.0, 1)
-        said.setdefault(first[name].layer, []).append(f"{name} ({lost} points)")
+    for name in own.names:
+        first = max(drops[name], key=lambda layer: drops[name][layer].value or 0.0)
+        lost = numbers.percent(drops[name][first].value or 0.0, sentences.places(found))
+        if len(drops[name]) > 1 and sentences.apart(drops[name], first, lowest=False):
+            said.setdefault(first, []).append(f"{name} ({lost} points)")
+    members = text.counted([row.members for row in found if row.population in own.names], "member")
     if not said:
-        return "Accuracy lost by swaps in one layer at a time."
+        return (
+            f"Intervals of layers overlap (n = {members} each) in {own.called}: which layer's swaps cost "
+            "most is not known."
+        )
     parts = [f"{layer} in {', '.join(names)}" for layer, names in said.items()]
-    return f"Swapped bits cost most in layer {'; '.join(parts)}."
+    others = len(own.names) - sum(map(len, said.values()))
+    rest = f"; intervals of layers overlap in {others} of {len(own.names)} {own.called}" if others else ""
+    return f"Swapped bits cost most in layer {'; '.join(parts)} (n = {members}){rest}."
 
 
 def _caption(found: Sequence[rows.Flips]) -> str:
     share = text.span([round(100.0 * row.share) for row in found])
     return (
-        f"n = {text.span([row.members for row in found])} members per point, "
+        f"n = {text.counted([row.members for row in found], 'member')} per point, "
         f"{text.span([row.images for row in found])} test images; {landscape.statistics(found)}. About "
         f"{share} % of the bits of one layer are swapped, kept for pruned, all others stay. Point: mean over "
         "members of the accuracy lost against the members themselves; line: its interval "

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from masklab.report import load, numbers, style, text
 from masklab.report.figures import figure
-from masklab.report.landscape import rows
+from masklab.report.landscape import rows, sentences
 from masklab.report.landscape import text as landscape
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
     if not planes:
         why = landscape.nothing(analysis) or "No population has the members that a plane is drawn around."
         return figure.absent(TITLE, why)
-    message = _message(planes)
+    message = _message(analysis, planes)
     columns = min(2, len(planes))
     lines = -(-len(planes) // columns)
     with style.drawing(key):
@@ -40,6 +40,7 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
         for axes in grid[len(planes) :]:
             axes.set_visible(False)
         bar = drawing.colorbar(filled, ax=list(grid), shrink=0.7, pad=0.02)
+        bar.set_ticks(_ticks(levels))
         bar.set_label("test accuracy, %")
         bar.outline.set_visible(False)
         svg = style.svg(drawing, key, message)
@@ -60,8 +61,16 @@ def _levels(surfaces: Sequence[load.Surface]) -> list[float]:
     high = 100.0 * max(float(surface.max()) for surface in surfaces)
     if high - low < _LEAST:
         low, high = low - _LEAST, high + _LEAST
-    levels = ticker.MaxNLocator(_LEVELS).tick_values(low, high)
+    levels = ticker.MaxNLocator(_LEVELS, steps=[1, 2, 5, 10]).tick_values(low, high)
     return sorted({min(100.0, max(0.0, float(level))) for level in levels})
+
+
+def _ticks(levels: Sequence[float]) -> list[float]:
+    """Round numbers within the levels: 0, 20, …, 100 for all accuracies."""
+    from matplotlib import ticker
+
+    ticks = ticker.MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(levels[0], levels[-1])
+    return [float(tick) for tick in ticks if levels[0] <= tick <= levels[-1]]
 
 
 def _panel(axes: "Axes", plane: rows.Plane, surface: load.Surface, levels: list[float]) -> Any:
@@ -84,13 +93,15 @@ def _panel(axes: "Axes", plane: rows.Plane, surface: load.Surface, levels: list[
     return filled
 
 
-def _message(planes: Sequence[rows.Plane]) -> str:
-    said = []
+def _message(analysis: load.Analysis, planes: Sequence[rows.Plane]) -> str:
+    said, digits = [], sentences.places(planes)
     for plane in planes:
         kind = "between three members" if plane.kind == "members" else "under flips"
-        low, high = numbers.percent(plane.accuracy_min, 1), numbers.percent(plane.accuracy_max, 1)
+        low, high = (numbers.percent(value, digits) for value in (plane.accuracy_min, plane.accuracy_max))
         said.append(f"{plane.population} {kind} {low} to {high} %")
-    return f"Range of accuracy over each plane: {'; '.join(said)}."
+    total = len(analysis.results.planes)
+    shown = f"the {len(planes)} of {total} planes shown" if total > len(planes) else "each plane"
+    return f"Lowest to highest accuracy over {shown}, one evaluation each: {'; '.join(said)}."
 
 
 def _caption(analysis: load.Analysis, planes: Sequence[rows.Plane]) -> str:
@@ -99,6 +110,8 @@ def _caption(analysis: load.Analysis, planes: Sequence[rows.Plane]) -> str:
         for plane in planes
     ]
     total = len(analysis.results.planes)
+    across = list(dict.fromkeys(plane.population for plane in planes if plane.block == "across"))
+    draws = f" The three of {', '.join(across)} lie on different draws of base weights." if across else ""
     others = f" {total - len(planes)} further planes stand in landscape.npz." if total > len(planes) else ""
     flips = [plane.flips for plane in planes if plane.flips is not None]
     sets = (
@@ -111,6 +124,6 @@ def _caption(analysis: load.Analysis, planes: Sequence[rows.Plane]) -> str:
         f"n = {text.span([len(plane.x) * len(plane.y) for plane in planes])} networks per plane, "
         f"{text.span([plane.images for plane in planes])} test images; {landscape.statistics(planes)}. Three "
         "members: effective weights A + x(B − A) + y(C − A); colours between the networks are interpolated. "
-        f"Members, from the first panel on: {'; '.join(corners)}.{sets} One plane each, so there is no "
-        f"interval; {landscape.chance(planes)}.{others}"
+        f"Members, from the first panel on: {'; '.join(corners)}.{draws}{sets} One plane each, so there is "
+        f"no interval; {landscape.chance(planes)}.{others}"
     )

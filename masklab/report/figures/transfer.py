@@ -1,21 +1,16 @@
 """Accuracy of masks on other base weights than their own."""
 
+import textwrap
 from collections.abc import Sequence
 
 from masklab.report import load, style, text
 from masklab.report.figures import bands, by_layer, dots, figure
-from masklab.report.landscape import rows
+from masklab.report.landscape import rows, sentences
 from masklab.report.landscape import text as landscape
 
 TITLE = "Masks on other base weights"
-
-WEIGHTS = {
-    "own": "their own",
-    "same-draw": "another member's,\nsame draw",
-    "other-draw": "another draw",
-    "fresh": "a fresh draw",
-    "random": "their own,\nrandom mask",
-}
+_OTHER = ("same-draw", "other-draw", "fresh")
+_WIDE = 19  # letters of a line of a label
 
 
 def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure:
@@ -26,7 +21,7 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
         return figure.absent(TITLE, why)
     groups = [
         name
-        for name in dict.fromkeys([*WEIGHTS, *(row.weights for row in found)])
+        for name in dict.fromkeys([*landscape.WEIGHTS, *(row.weights for row in found)])
         if any(row.weights == name for row in found)
     ]
     names = [name for name in analysis.names if any(row.population == name for row in found)]
@@ -36,7 +31,7 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
         drawing = style.new_figure(4.0)
         axes = drawing.subplots()
         dots.draw(axes, groups, series, theme)
-        axes.set_xticks(range(len(groups)), [WEIGHTS.get(name, name) for name in groups])
+        axes.set_xticks(range(len(groups)), [_label(name) for name in groups])
         bands.chance(axes, [row.chance for row in found])
         axes.set_ylabel("test accuracy, %")
         style.legend_below(drawing, [*style.population_entries(theme, names), *by_layer.chance_entry()])
@@ -44,23 +39,34 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
     return figure.Figure(TITLE, message, _caption(found), svg)
 
 
+def _label(name: str) -> str:
+    return textwrap.fill(landscape.WEIGHTS.get(name, name), _WIDE)
+
+
 def _message(analysis: load.Analysis, found: Sequence[rows.Transfer]) -> str:
-    said = []
-    for kind in ("same-draw", "other-draw", "fresh"):
-        known = {row.population: row.accuracy.value for row in found if row.weights == kind}
+    own = sentences.chosen(analysis, [row.population for row in found])
+    moved = [row for row in found if row.population in own.names and row.weights in _OTHER]
+    digits, said = sentences.places(moved), []
+    for kind in _OTHER:
         values = {
-            name: value for name in landscape.trained(analysis, known) if (value := known[name]) is not None
+            row.population: row.accuracy
+            for row in moved
+            if row.weights == kind and row.accuracy.value is not None
         }
         if values:
-            said.append(f"{kind} {landscape.ends(values, 1, ' %')}")
+            said.append(f"{landscape.WEIGHTS[kind]}: {sentences.extent(values, digits, ' %')}")
     if not said:
         return "Accuracy of masks on other base weights than their own."
-    return f"Mean accuracy on other base weights: {'; '.join(said)}."
+    return (
+        f"Mean accuracy of masks of {own.called} on other base weights "
+        f"(n = {text.counted([row.members for row in moved], 'member')} each; brackets: from the lowest end "
+        f"to the highest of the intervals; {landscape.chance(moved)}): {'; '.join(said)}."
+    )
 
 
 def _caption(found: Sequence[rows.Transfer]) -> str:
     return (
-        f"n = {text.span([row.members for row in found])} members per point, "
+        f"n = {text.counted([row.members for row in found], 'member')} per point, "
         f"{text.span([row.images for row in found])} test images; {landscape.statistics(found)}. Point: mean "
         f"over members; line: its interval ({text.interval_methods([row.accuracy for row in found])}). "
         "Another member's base weights of the same draw differ only where a refresh changed them; a random "

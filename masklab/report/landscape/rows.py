@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from masklab.report import records
 
 Split = Literal["test", "train"]
@@ -56,19 +58,31 @@ class Images(records.Record):
     why: str | None = None
 
 
-class Path(Row):
+class Walked(Row):
+    """What rows of paths have in common.
+
+    Attributes:
+        over_images: Bootstrap over images, by kind of barrier; empty where it was not made.
+        connected: Share of the pairs, or members, whose error barrier is below `threshold`.
+    """
+
+    path: str
+    barrier: Barrier
+    over_images: dict[str, Images] = Field(default_factory=dict)
+    connected: records.Estimate
+    threshold: float
+
+
+class Path(Walked):
     """Accuracy on the paths of one kind between masks, over all pairs of one kind, on one split.
 
     Attributes:
         rule: What stands between the ends: `"weights"`, `"mask"`, `"effective"` or `"mixed"`.
         orders: Random orders walked of each pair; 1 where the path is not random.
-        over_images: Bootstrap over images, by kind of barrier.
-        connected: Share of the pairs whose error barrier is below `threshold`.
     """
 
     a: str
     b: str
-    path: str
     block: records.Block
     seed: records.Seed
     rule: str
@@ -77,25 +91,17 @@ class Path(Row):
     of_pairs: int
     points: list[float]
     accuracy: Curve
-    barrier: Barrier
-    over_images: dict[str, Images]
-    connected: records.Estimate
-    threshold: float
 
 
-class Chain(Row):
+class Chain(Walked):
     """Barrier between the masks at two successive snapshots of the same members."""
 
     population: str
-    path: str
     epoch: int
     to: int
     members: int
     hamming: records.Estimate
     accuracy: records.Estimate
-    barrier: Barrier
-    connected: records.Estimate
-    threshold: float
 
 
 class Flips(Row):
@@ -155,12 +161,14 @@ class Plane(Row):
     """Accuracy over a plane; the values stand in `landscape.npz` under `array`.
 
     Attributes:
+        block: Whether the members lie on one draw of base weights; None for flips, and where not recorded.
         flips: Bits of each set that are flipped at 1; None between members.
         at: Members that lie in it.
     """
 
     population: str
     kind: Literal["members", "flips"]
+    block: records.Block | None = None
     members: list[str]
     x: list[float]
     y: list[float]
@@ -188,6 +196,15 @@ class Predictions(records.Record):
     differing: int
 
 
+class MembersAccuracy(records.Record):
+    """Mean accuracy of a population's members, as they are stored and with re-estimated statistics."""
+
+    population: str
+    members: int
+    stored: float | None
+    re_estimated: float | None
+
+
 class Work(records.Record):
     """How the landscape was measured; evaluations are networks × images. No `paths`: all that there are."""
 
@@ -207,3 +224,4 @@ class Work(records.Record):
     paths: list[str] | None
     questions: list[Asked]
     stored_predictions: Predictions
+    members_accuracy: list[MembersAccuracy] = Field(default_factory=list)

@@ -1,10 +1,15 @@
-"""Tables of the landscape: barriers, sensitive layers, algebra, transfers, chains, and what was spent."""
+"""Tables of the landscape: barriers, sensitive layers, algebra, transfers, chains."""
 
 from dataclasses import replace
 
 from masklab.report import load, numbers, records, style, tables
 from masklab.report.landscape import rows, text
 
+_OVER_IMAGES = "over images, points"
+_OVER_NOTE = (
+    "the same less its bias, with a bootstrap interval over images; below it what straight paths would show "
+    "by noise alone"
+)
 _NAME = tables.Column("population", numeric=False)
 
 _BARRIERS = (
@@ -18,11 +23,7 @@ _BARRIERS = (
     tables.Column(
         "error barrier, points", note="Entezari's, of the test error; below it that on training images"
     ),
-    tables.Column(
-        "over images, points",
-        note="the same less its bias, with a bootstrap interval over images; below it what straight paths "
-        "would show by noise alone",
-    ),
+    tables.Column(_OVER_IMAGES, note=_OVER_NOTE),
     tables.Column("loss barrier, nats", note="Entezari's, of the test loss; below it on training images"),
     tables.Column("Frankle's, error, points", note="at least half the difference of the ends"),
     tables.Column("Frankle's, loss, nats"),
@@ -51,6 +52,7 @@ def _cell(row: rows.Path) -> tuple[str, ...]:
 
 
 def _barriers(row: rows.Path, train: rows.Path | None) -> list[tables.Cell]:
+    digits = numbers.places(row.images)
     shared = "shared" if row.block == "within" else "different"
     rule = text.RULES.get(row.rule, row.rule)
     orders = numbers.count(row.orders, "order") if row.orders > 1 else ""
@@ -63,10 +65,10 @@ def _barriers(row: rows.Path, train: rows.Path | None) -> list[tables.Cell]:
         tables.Cell(row.seed, row.seed),
         tables.Cell(rule, rule),
         tables.Cell(f"{row.pairs:,} of {row.of_pairs:,}", row.pairs, orders),
-        _beside(row.barrier.entezari_error, beside.entezari_error if beside else None, 100.0, 2),
-        _images(row.over_images.get("entezari_error")),
+        _beside(row.barrier.entezari_error, beside.entezari_error if beside else None, 100.0, digits),
+        _images(row),
         _beside(row.barrier.entezari_loss, beside.entezari_loss if beside else None, 1.0, 3),
-        _optional(row.barrier.frankle_error, 100.0, 2),
+        _optional(row.barrier.frankle_error, 100.0, digits),
         _optional(row.barrier.frankle_loss, 1.0, 3),
         tables.brief(row.connected, "undefined", 100.0, 0),
     ]
@@ -89,14 +91,16 @@ def _beside(
     return replace(cell, count=f"train {numbers.fixed(scale * train.value, digits)} {interval}".rstrip())
 
 
-def _images(found: rows.Images | None) -> tables.Cell:
+def _images(row: rows.Walked) -> tables.Cell:
+    """The error barrier over images, less its bias, with what noise alone shows."""
+    found, digits = row.over_images.get("entezari_error"), numbers.places(row.images)
     if found is None or found.corrected is None or found.low is None or found.high is None:
         why = found.why if found else None
         return tables.Cell(numbers.UNDEFINED, None, why or "not measured")
-    low, high = numbers.percent(found.low), numbers.percent(found.high)
-    noise = "" if found.chance is None else f"noise {numbers.percent(found.chance)}"
+    low, high = numbers.percent(found.low, digits), numbers.percent(found.high, digits)
+    noise = "" if found.chance is None else f"noise {numbers.percent(found.chance, digits)}"
     return tables.Cell(
-        numbers.percent(found.corrected), 100.0 * found.corrected, f"[{low}, {high}]", count=noise
+        numbers.percent(found.corrected, digits), 100.0 * found.corrected, f"[{low}, {high}]", count=noise
     )
 
 
@@ -117,7 +121,7 @@ def sensitivity(analysis: load.Analysis, theme: style.Theme, key: str) -> tables
             _name(row.population, theme),
             tables.Cell(row.layer, row.layer),
             tables.Cell(numbers.plain(row.rank), row.rank),
-            tables.brief(row.drop, "undefined", 100.0, 2),
+            _short(row.drop, row),
             tables.brief(row.drop_per_flip, "undefined", 100_000.0, 2),
             tables.Cell(f"{row.flips:,.0f}", row.flips),
             tables.Cell(f"{row.members}", row.members),
@@ -154,9 +158,9 @@ def algebra(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.Tab
             tables.Cell(f"{row.masks:g}", row.masks),
             tables.Cell(numbers.fixed(row.density, 4), row.density),
             tables.Cell(f"{row.sets}", row.sets),
-            _short(row.accuracy),
-            _short(row.gain),
-            tables.Cell(numbers.percent(row.chance), 100.0 * row.chance),
+            _short(row.accuracy, row),
+            _short(row.gain, row),
+            tables.Cell(numbers.percent(row.chance, 1), 100.0 * row.chance),
         ]
         for row in analysis.results.algebra
     ]
@@ -167,8 +171,9 @@ def algebra(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.Tab
     return tables.Table(key, caption, columns, made)
 
 
-def _short(found: records.Estimate) -> tables.Cell:
-    return tables.brief(found, "undefined", 100.0, 2)
+def _short(found: records.Estimate, row: rows.Row) -> tables.Cell:
+    """Percent or points with the decimals that the images carry."""
+    return tables.brief(found, "undefined", 100.0, numbers.places(row.images))
 
 
 def transfer(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.Table:
@@ -184,10 +189,10 @@ def transfer(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.Ta
     made = [
         [
             _name(row.population, theme),
-            tables.Cell(row.weights, row.weights),
-            _short(row.accuracy),
-            _short(row.change),
-            tables.Cell(numbers.percent(row.chance), 100.0 * row.chance),
+            tables.Cell(weights := text.WEIGHTS.get(row.weights, row.weights), weights),
+            _short(row.accuracy, row),
+            _short(row.change, row),
+            tables.Cell(numbers.percent(row.chance, 1), 100.0 * row.chance),
             tables.Cell(f"{row.members}", row.members),
         ]
         for row in analysis.results.transfer
@@ -206,6 +211,7 @@ def chains(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.Tabl
         tables.Column("distance", note="Hamming, between the two masks"),
         tables.Column("accuracy, %", note="of the earlier mask, on test images"),
         tables.Column("error barrier, points", note="Entezari's; below it that on training images"),
+        tables.Column(_OVER_IMAGES, note=_OVER_NOTE),
         tables.Column("loss barrier, nats", note="Entezari's; below it that on training images"),
         tables.Column("connected, %", note="share of the members whose error barrier is below the threshold"),
         tables.Column("members"),
@@ -216,7 +222,7 @@ def chains(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.Tabl
     for row in found:
         if row.split != "test":
             continue
-        beside = train.get(_link(row))
+        beside, digits = train.get(_link(row)), numbers.places(row.images)
         made.append(
             [
                 _name(row.population, theme),
@@ -224,61 +230,20 @@ def chains(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.Tabl
                 tables.Cell(f"{row.epoch}", row.epoch),
                 tables.Cell(f"{row.to}", row.to),
                 tables.brief(row.hamming, "undefined", 1.0, 4),
-                _short(row.accuracy),
-                _beside(row.barrier.entezari_error, beside.entezari_error if beside else None, 100.0, 2),
+                _short(row.accuracy, row),
+                _beside(row.barrier.entezari_error, beside.entezari_error if beside else None, 100.0, digits),
+                _images(row),
                 _beside(row.barrier.entezari_loss, beside.entezari_loss if beside else None, 1.0, 3),
                 tables.brief(row.connected, "undefined", 100.0, 0),
                 tables.Cell(f"{row.members}", row.members),
             ]
         )
-    caption = "Barriers between successive masks of one training. Brackets: 95 % intervals over members."
+    caption = (
+        "Barriers between successive masks of one training. Brackets: 95 % intervals over members, but for "
+        "the column over images."
+    )
     return tables.Table(key, caption, columns, made)
 
 
 def _link(row: rows.Chain) -> tuple[str, str, int, int]:
     return (row.population, row.path, row.epoch, row.to)
-
-
-_QUESTIONS = {
-    "members": "members themselves",
-    "paths": "paths between members",
-    "neighbourhood": "neighbourhood",
-    "algebra": "algebra",
-    "transfer": "other base weights",
-    "planes": "planes",
-    "chains": "chains along training",
-}
-
-
-def work(analysis: load.Analysis, key: str) -> tables.Table:
-    """What was spent on each question of the landscape."""
-    columns = (
-        tables.Column("question", numeric=False),
-        tables.Column("networks"),
-        tables.Column("evaluations", note="networks × images"),
-        tables.Column("could use", note="evaluations without a limit, within the study's settings"),
-    )
-    spent = analysis.results.landscape_work
-    if spent is None:
-        return tables.Table(key, "", columns, [])
-    parts = [(_QUESTIONS.get(own.name, own.name), own) for own in spent.questions]
-    made = [_spent(said, own.networks, own.evaluations, own.wanted) for said, own in parts]
-    wanted = sum(own.wanted for own in spent.questions)
-    made.append(_spent("together", spent.networks, spent.evaluations, wanted))
-    images = " and ".join(
-        f"{number:,} of {spent.of_images[split]:,} {split} images" for split, number in spent.images.items()
-    )
-    caption = (
-        f"What was evaluated of the landscape: budget {spent.budget:,} evaluations, {spent.source}; engine "
-        f"{spent.engine}, device {spent.device}, {images}."
-    )
-    return tables.Table(key, caption, columns, made)
-
-
-def _spent(said: str, networks: int, evaluations: int, wanted: int) -> list[tables.Cell]:
-    return [
-        tables.Cell(said, said),
-        tables.Cell(f"{networks:,}", networks),
-        tables.Cell(f"{evaluations:,}", evaluations),
-        tables.Cell(f"{wanted:,}", wanted),
-    ]

@@ -32,6 +32,15 @@ RULES = {
     "mixed": "differs by pair",
 }
 
+WEIGHTS = {
+    "own": "their own",
+    "same-draw": "another member's, from the same draw",
+    "other-draw": "another draw of the study",
+    "fresh": "a draw that no member has",
+    "random": "their own, random mask",
+}
+"""Base weights that masks were put on, in words."""
+
 _STATISTICS = {
     "none": "the network has no running statistics",
     "keep": "running statistics are the ends' own, interpolated between them",
@@ -46,8 +55,7 @@ def statistics(found: Iterable[rows.Row]) -> str:
 
 def chance(found: Iterable[rows.Row]) -> str:
     """The chance level of accuracies on the images that were used, as part of a sentence."""
-    shown = sorted({numbers.percent(level, 1) for level in {row.chance for row in found}}, key=float)
-    said = shown[0] if len(shown) == 1 else f"{shown[0]} to {shown[-1]}"
+    said = numbers.extent([row.chance for row in found], 1)
     return f"chance level {said} %, that of always the most common class"
 
 
@@ -60,31 +68,6 @@ def in_order(names: Iterable[str]) -> list[str]:
     """
     found = dict.fromkeys(names)
     return [name for name in dict.fromkeys([*PATHS, *found]) if name in found]
-
-
-def trained(analysis: load.Analysis, found: Iterable[str]) -> list[str]:
-    """Those of some populations that were trained; all where none of them was."""
-    known = {own.name for own in analysis.results.populations if own.trained}
-    names = list(dict.fromkeys(found))
-    return [name for name in names if name in known] or names
-
-
-def ends(values: Mapping[str, float], digits: int, unit: str = "") -> str:
-    """The smallest and the largest of some fractions in percent, with whose they are.
-
-    Args:
-        values: Name → fraction, at least one.
-        digits: Decimals.
-        unit: Written after each number.
-
-    Examples:
-        >>> ends({"a": 0.25, "b": 0.5, "c": 0.3}, 1, " %"), ends({"a": 0.5}, 0)
-        ('25.0 % (a) to 50.0 % (b)', '50 (a)')
-    """
-    low, high = (choose(values, key=lambda name: values[name]) for choose in (min, max))
-    first = f"{numbers.percent(values[low], digits)}{unit} ({low})"
-    last = f"{numbers.percent(values[high], digits)}{unit} ({high})"
-    return first if low == high else f"{first} to {last}"
 
 
 def nothing(analysis: load.Analysis) -> str:

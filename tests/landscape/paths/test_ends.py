@@ -183,3 +183,15 @@ def test_ends_share_where_gate_and_base_weights_are_equal(small: Ends, wide: End
             shared = first.gate_name == last.gate_name and equal
             assert ends.shares(a, b) == mixing.share(first, last) == mixing.share(last, first) == shared
             assert mixing.rule(ends, a, b) == ("mask" if shared else "effective")
+
+
+def test_cards_say_what_members_are(wide: Ends) -> None:
+    for row in wide.archive.study["populations"]:
+        card, end = wide.card(f"{row['name']}/0000"), wide.of(f"{row['name']}/0000")
+        assert (card.gate, card.drawn, card.kept) == (end.gate_name, end.recipe, end.kept)
+        assert card.sizes == {layer: mask.numel() for layer, mask in end.mask.items()}
+        assert card.density == sum(end.kept.values()) / end.size
+        assert card.scored == bool(wide.scores(end.id)) == (row["name"] != "random")
+        assert card.changed == (card.drawn is None) == ("iterand" in row["name"])
+        assert card.rank == ("signed" if "signed" in row["name"] else "abs")
+        assert card.selection == ("global" if "global" in row["name"] else "layer")

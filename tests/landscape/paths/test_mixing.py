@@ -1,6 +1,7 @@
 """Counts on paths are exact, the gate's rule is applied anew, and it is known who shares base weights."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from masklab.landscape import mixing
 from masklab.landscape.ends import End, blend
+from masklab.landscape.paths import Random
 
 
 @given(st.integers(1, 1000), st.data(), st.integers(0, 10**9))
@@ -90,3 +92,27 @@ def test_positions_of_either_width_blend(t: float) -> None:
         blend(first, last, torch.tensor([t], dtype=kind))["x"] for kind in (torch.float32, torch.float64)
     )
     assert torch.equal(narrow, wide)
+
+
+def test_a_walk_is_drawn_once_while_it_is_built_and_anew_after_another() -> None:
+    def stream(seed: int) -> Random:
+        return lambda: np.random.RandomState(seed)
+
+    made: list[int] = []
+
+    def draw(random: np.random.RandomState) -> int:
+        made.append(random.randint(1000))
+        return made[-1]
+
+    one, other = stream(1), stream(1)
+    assert len({mixing.kept(one, draw) for _ in range(3)}) == 1
+    assert len(made) == 1
+    with ThreadPoolExecutor(1) as pool:  # another thread builds another walk
+        pool.submit(mixing.kept, stream(2), draw).result()
+    assert mixing.kept(one, draw) == made[0] and len(made) == 2
+    assert mixing.kept(other, draw) == made[0] and len(made) == 3
+    del one, other
+    for seed in range(3, 30):  # streams that lie where others lay
+        assert mixing.kept(stream(seed), draw) == np.random.RandomState(seed).randint(1000)
+    with pytest.raises(ValueError, match="needs a stream"):
+        mixing.kept(None, draw)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from masklab import stages, study
 from masklab.analysis import estimates, jackknife
-from masklab.landscape import flips
+from masklab.landscape import flips, operands
 from masklab.landscape.context import Context, Row
 from masklab.landscape.evaluator import Evaluator
 from masklab.landscape.questions import algebra
@@ -60,7 +60,7 @@ def flat(mask: dict[str, np.ndarray]) -> np.ndarray:
     return np.concatenate([own.ravel() for own in mask.values()])
 
 
-def kept(context: Context, task: Task) -> dict[algebra.Network, dict[str, np.ndarray]]:
+def kept(context: Context, task: Task) -> dict[operands.Network, dict[str, np.ndarray]]:
     """Operation, number and density kind → what a network of a task keeps, by layer."""
     (operands,) = [o for o in every(context) if o.key == task.key]
     state = task.build(range(task.networks))
@@ -71,7 +71,7 @@ def kept(context: Context, task: Task) -> dict[algebra.Network, dict[str, np.nda
     }
 
 
-def every(context: Context) -> list[algebra.Operands]:
+def every(context: Context) -> list[operands.Operands]:
     sets = [own for name in context.members for own in algebra._sets(context, name)]
     return [*sets, *(pair for own in sets for pair in algebra._pairs(own, algebra.MOST_PAIRS))]
 

@@ -203,6 +203,70 @@ def curve(
     return [first, *between, last]
 
 
+def test_resamples_are_those_of_the_paths_between_members(context: Context) -> None:
+    tasks = chains.plan(context, None)
+    outcomes = planted(tasks, context)
+    for row in chains.found(context, tasks, outcomes).rows["chains"]:
+        if row["epoch"] == 0:  # in which the fourth member has no part
+            continue
+        images = row["images"]
+        drawn = context.random("bootstrap", row["split"]).randint(0, images, (200, images))
+        for what in ("error", "loss"):
+            heights, noise = [], []
+            for member in (f"{row['population']}/000{at}" for at in range(4)):
+                values = on_images(outcomes, row, member, what)
+                found = values[:, drawn].mean(axis=2)  # [points, resamples]
+                deviations = found - values.mean(axis=1)[:, None]
+                heights.append([excess(one) for one in found.T.tolist()])
+                noise.append([excess(one) for one in deviations.T.tolist()])
+            means, value = np.mean(heights, axis=0), row["barrier"][f"entezari_{what}"]["value"]
+            alone, over = np.mean(noise, axis=0), row["over_images"][f"entezari_{what}"]
+            assert over["resamples"] == 200
+            assert over["bias"] == pytest.approx(means.mean() - value, abs=1e-5)
+            assert over["corrected"] == pytest.approx(value - over["bias"])
+            assert over["chance"] == pytest.approx(alone.mean(), abs=1e-5)
+            low, high = (max(0, 2 * value - np.quantile(means, tail)) for tail in (0.975, 0.025))
+            loudest = np.quantile(alone, 0.975)
+            expected = (0, max(high, loudest)) if value <= loudest else (low, high)
+            assert (over["low"], over["high"]) == pytest.approx(expected, abs=1e-5)
+
+
+def on_images(outcomes: dict[str, Outcome], row: dict[str, Any], member: str, what: str) -> np.ndarray:
+    """Loss, or whether wrong, of each image at each point of a member's link, [points, images]."""
+    epochs = [1, 3, 4] if member.endswith("3") else [0, 1, 3, 4]
+    link, split = epochs.index(row["epoch"]), row["split"]
+
+    def of(key: str, at: int) -> np.ndarray:
+        outcome = outcomes[key]
+        wrong = outcome.classes[split][at] != outcome.labels[split]
+        return wrong.astype(float) if what == "error" else outcome.losses[split][at].astype(float)
+
+    last = (own_key(member), 0) if row["to"] == EPOCHS else (f"snapshots/{member}", link + 1)
+    inner = [of(f"chain/{row['path']}/{member}", at) for at in range(3 * link, 3 * link + 3)]
+    return np.array([of(f"snapshots/{member}", link), *inner, of(*last)])
+
+
+def test_a_clear_barrier_stands_out_of_the_noise_of_images(context: Context) -> None:
+    """Every mask is right everywhere; the middle of each geodesic misses half of the images."""
+    tasks = chains.plan(context, None)
+    outcomes = planted(tasks, context)
+    for key, outcome in outcomes.items():
+        for split, labels in outcome.labels.items():
+            outcome.classes[split][:], outcome.losses[split][:] = labels, 0.5
+            if key.startswith("chain/geodesic"):
+                half = len(labels) // 2
+                outcome.classes[split][1::3, :half] = 1 - labels[:half]
+                outcome.losses[split][1::3, 0] = np.inf
+    for row in chains.found(context, tasks, outcomes).rows["chains"]:
+        error, loss = (row["over_images"][f"entezari_{what}"] for what in ("error", "loss"))
+        if row["path"] == "linear":
+            assert {(own["low"], own["high"], own["chance"]) for own in (error, loss)} == {(0, 0, 0)}
+            continue
+        assert error["chance"] < error["low"] < row["barrier"]["entezari_error"]["value"] < error["high"]
+        assert error["bias"] == pytest.approx(0, abs=4 * 0.125 / 200**0.5)  # half of 16 images, 200 times
+        assert loss["low"] is loss["high"] is loss["chance"] is None and "not finite" in loss["why"]
+
+
 def test_a_real_chain_is_measured(stored: Path) -> None:
     context, evaluator = contexts.of(stored, interpolation_points=POINTS)
     tasks = chains.plan(context, 0)

@@ -290,3 +290,36 @@ def test_margins_of_layers_of_one_kind_begin_at_the_edge() -> None:
     assert flips.by_margin(all_kept, keys).tolist() == [1, 3, 4, 5, 2, 0]
     none_kept = {name: np.zeros(3, dtype=bool) for name in keys}
     assert flips.by_margin(none_kept, keys).tolist() == [0, 3, 4, 5, 2, 1]
+
+
+def test_a_threshold_of_the_whole_network_is_one_for_all_layers() -> None:
+    """Far apart in scale: of each layer by itself its own middle would come first."""
+    keys = {"a": np.array([0.1, 0.2, 0.3]), "b": np.array([10.0, 5.0, 1.0, 8.0])}
+    mask = {name: key > 4 for name, key in keys.items()}
+    order = flips.by_margin(mask, keys, whole=True)
+    whole = np.concatenate(list(keys.values()))
+    assert order.tolist() == sorted(range(7), key=lambda at: abs(whole[at] - (5 + 1) / 2))
+    assert flips.by_margin(mask, keys).tolist() != order.tolist()
+
+
+def test_margins_follow_the_selection_of_the_recipe(images: Path, tmp_path: Path) -> None:
+    populations = [
+        {"pruner": "edge-popup", "members": 1, "selection": name, "name": name}
+        for name in ("layer", "global")
+    ]
+    context, _ = contexts.of(contexts.trained(images, tmp_path / "study", populations))
+    for kind in ("layer", "global"):
+        (member,) = context.members[kind]
+        mask = context.archive.member(member).mask()
+        scores = {name: np.abs(own.numpy()) for name, own in context.ends.scores(member).items()}
+        (task,) = (task for task in neighbourhood.plan(context, 0) if task.key.endswith(f"margin/{member}"))
+        state = task.build([2])
+        moved = {name: (state[f"{name}.weight"][0] != 0).numpy() != own for name, own in mask.items()}
+        kept = np.concatenate([scores[name][own] for name, own in mask.items()])
+        pruned = np.concatenate([scores[name][~own] for name, own in mask.items()])
+        middle = (kept.min() + pruned.max()) / 2
+        distances = {name: np.abs(own - middle) for name, own in scores.items()}
+        inside = max(distances[name][own].max(initial=0) for name, own in moved.items())
+        outside = min(distances[name][~own].min() for name, own in moved.items())
+        assert sum(int(own.sum()) for own in moved.values()) == 5
+        assert (inside <= outside) == (kind == "global")

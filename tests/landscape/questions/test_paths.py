@@ -111,6 +111,10 @@ def test_rows_are_what_loops_over_images_find(context: Context) -> None:
         assert len(own) == row["pairs"] * row["orders"] * POINTS
         assert row["orders"] == (2 if walking.all_paths()[row["path"]].RANDOM else 1)
         check(row, own, outcomes, context)
+        walks = [walk for walk in found.tables["barriers"] if all(walk[key] == row[key] for key in KEY)]
+        check_walks(row, own, walks, context)
+    json.dumps(found.tables, allow_nan=False)
+    assert sum(row["pairs"] * row["orders"] for row in rows) == len(found.tables["barriers"])
 
 
 KEY = ("a", "b", "path", "block", "seed", "split")
@@ -159,6 +163,30 @@ def check(row: Row, points: list[Row], outcomes: Mapping[str, Outcome], context:
     assert row["accuracy"]["high"] == pytest.approx((1 - np.min(errors, axis=0)).tolist())
     assert (row["images"], row["points"]) == (len(truth), [0.0, 0.25, 0.5, 0.75, 1.0])
     assert row["chance"] == max(np.mean(truth == 0), np.mean(truth == 1))
+
+
+HEIGHTS = ("entezari_error", "entezari_loss", "frankle_error", "frankle_loss")
+
+
+def check_walks(row: Row, points: list[Row], walks: list[Row], context: Context) -> None:
+    """Barriers of walks against their points, and what the row says of their spread over pairs."""
+    over: dict[str, dict[tuple[str, str], list[float]]] = {name: {} for name in HEIGHTS}
+    for walk in walks:
+        pair, place = (walk["member_a"], walk["member_b"]), ("member_a", "member_b", "order")
+        assert walk["rule"] == walking.all_paths()[row["path"]].rule(context.ends, *pair)
+        own = [point for point in points if all(point[key] == walk[key] for key in place)]
+        error, loss = [1 - point["accuracy"] for point in own], [point["loss"] for point in own]
+        assert walk["entezari_error"] == pytest.approx(excess(error))
+        assert walk["entezari_loss"] == pytest.approx(excess(loss))
+        assert walk["frankle_error"] == pytest.approx(max(error) - (error[0] + error[-1]) / 2)
+        assert walk["frankle_loss"] == pytest.approx(max(loss) - (loss[0] + loss[-1]) / 2)
+        for name, pairs in over.items():
+            pairs.setdefault(pair, []).append(walk[name])
+    for name, pairs in over.items():
+        means = sorted(sum(own) / row["orders"] for own in pairs.values())
+        middle = (means[(len(means) - 1) // 2] + means[len(means) // 2]) / 2
+        assert len(means) == row["pairs"]
+        assert row["over_pairs"][name] == pytest.approx({"min": means[0], "median": middle, "max": means[-1]})
 
 
 def test_planted_barrier(context: Context) -> None:
@@ -271,7 +299,7 @@ def test_one_member_has_nothing_to_walk_to(images: Path, tmp_path: Path) -> None
     context, _ = contexts.of(tmp_path / "study", paths=["scores"])
     assert paths.plan(context, None) == []
     found = paths.found(context, [], {})
-    assert (found.rows, found.tables) == ({"landscape": []}, {"interpolation": []})
+    assert (found.rows, found.tables) == ({"landscape": []}, {"interpolation": [], "barriers": []})
 
 
 def test_infinite_losses_leave_the_errors(context: Context) -> None:
@@ -284,5 +312,27 @@ def test_infinite_losses_leave_the_errors(context: Context) -> None:
     for row in rows:
         loss = row["barrier"]["entezari_loss"]
         assert (loss["value"] is None) == (row["split"] == "test")
+        assert (row["over_pairs"]["entezari_loss"]["max"] is None) == (row["split"] == "test")
+        assert row["over_pairs"]["entezari_error"]["max"] is not None
         assert row["barrier"]["entezari_error"]["value"] is not None
         assert (row["loss"]["mean"][2] is None) == (row["split"] == "test")
+
+
+def test_a_study_is_looked_through_once(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context, _ = contexts.of(stored, interpolation_points=POINTS, interpolation_pairs=4)
+    archive, opened, asked = context.archive, [], []
+    member, why_not = archive.member, walking.all_paths()["scores"].why_not
+    monkeypatch.setattr(archive, "member", lambda own: opened.append(own) or member(own))
+    scores = walking.all_paths()["scores"]
+    monkeypatch.setattr(scores, "why_not", lambda ends, a, b: asked.append((a, b)) or why_not(ends, a, b))
+    tasks = paths.plan(context, None)
+    looked_at = len(asked)
+    assert looked_at and len(set(asked)) == looked_at
+    outcomes = planted(tasks, context)
+    paths.plan(context, 0)
+    paths.found(context, tasks, outcomes)
+    assert len(asked) == looked_at
+    assert sorted(opened) == sorted(context.blocks)
+    other, _ = contexts.of(stored, interpolation_points=POINTS, interpolation_pairs=4)
+    paths.plan(other, 0)
+    assert len(asked) == 2 * looked_at

@@ -69,6 +69,7 @@ def test_corners_are_members(measured: Measured) -> None:
             for name, values in context.ends.of(at["id"]).state.items():
                 assert state[name].equal(values), name
         assert len({context.blocks[member] for member in row["members"]}) == 1
+        assert row["block"] == ("within" if row["kind"] == "members" else None)
 
 
 def test_points_are_what_the_networks_there_answer(measured: Measured, stored: Path) -> None:
@@ -184,9 +185,20 @@ def test_few_members_span_no_plane(tiny: TinyStudy, train: Callable[..., Any], t
 def test_members_of_several_draws_span_a_plane_where_none_has_three(
     tiny: TinyStudy, train: Callable[..., Any], tmp_path: Path
 ) -> None:
-    train(tiny({"pruner": "random", "members": 4}), tmp_path)
-    _, _, _, found = measure(tmp_path, 0)
-    assert len(found.rows["planes"][0]["members"]) == 3
+    populations = [{"pruner": "random", "members": 4}, {"pruner": "magnitude", "members": 5}]
+    train(tiny(*populations, seeds={"weights": 2}), tmp_path)
+    context, _, _, found = measure(tmp_path)
+    blocks = {}
+    for row in found.rows["planes"]:
+        assert len(row["members"]) == (3 if row["kind"] == "members" else 1)
+        draws = {context.archive.members.loc[member, "block"] for member in row["members"]}
+        blocks[row["population"], row["kind"]] = (row["block"], len(draws))
+    assert blocks == {  # two of each draw in the one; three of the first in the other
+        ("random-d0.5", "members"): ("across", 2),
+        ("random-d0.5", "flips"): (None, 1),
+        ("magnitude-d0.5", "members"): ("within", 1),
+        ("magnitude-d0.5", "flips"): (None, 1),
+    }
 
 
 def test_running_variances_never_become_negative(
