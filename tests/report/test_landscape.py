@@ -56,6 +56,25 @@ def test_a_mask_path_between_populations_has_its_own_matrix(tmp_path: Path) -> N
     assert {"linear, different seeds", "geodesic, different seeds", "geodesic, same seeds"} <= set(texts)
 
 
+def test_cells_without_common_base_weights_are_drawn_and_named(tmp_path: Path) -> None:
+    results = builder.build(tmp_path, populations=2, members=3, landscape=True)
+    rows = [row for row in results["landscape"] if row["a"] != row["b"] or row["block"] == "within"]
+    results["landscape"] = rows
+    own = [row for row in rows if row["a"] == row["b"]]
+    for row in own:
+        row["block"] = "across"
+    drawn = builder.draw(tmp_path, results, figures.ALL["barriers"])
+    values = [
+        f"{100 * row['barrier']['entezari_error']['value']:.1f}"
+        for row in own
+        if (row["path"], row["split"]) == ("linear", "test")
+    ]
+    texts = [node.text() for node in dom.parse(str(drawn.svg)).all("text")]
+    assert values and set(values) <= set(texts)
+    assert "share base weights, but for those that have no such pairs: " in drawn.caption
+    assert f"{own[0]['a']} and {own[0]['a']}" in drawn.caption
+
+
 def test_barrier_table_has_everything_of_every_cell(plain: Page) -> None:
     cells = dom.table(plain.root, "barriers-table")
     rows = _rows(plain, "landscape", split="test")

@@ -1,6 +1,6 @@
 """Population by population: the barrier of the error between two members."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from masklab.report import load, records, style, text
 from masklab.report.figures import figure, heat, matrices
@@ -13,11 +13,12 @@ TITLE = "Barriers between populations"
 def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure:
     """Matrices of the mean barrier: linear, and the mask path that most pairs of populations have."""
     del theme  # populations stand on the axes
-    walked = [row for row in analysis.results.landscape if row.split == "test"]
+    cells = _cells([row for row in analysis.results.landscape if row.split == "test"])
+    walked = [row for row in analysis.results.landscape if row in cells.values()]
     names = [name for name in analysis.names if any(name in (row.a, row.b) for row in walked)]
     panels = heat.known(
         {
-            f"{path}, {said}": heat.matrix(names, _barrier(analysis, path, seed, _block(walked)))
+            f"{path}, {said}": heat.matrix(names, _barrier(cells, path, seed))
             for path in _shown(walked)
             for seed, said in matrices.SEEDS.items()
         }
@@ -40,16 +41,17 @@ def _shown(walked: Sequence[rows.Path]) -> list[str]:
     return [name for name in ("linear", widest) if name in cells]
 
 
-def _block(walked: Sequence[rows.Path]) -> records.Block:
-    """Pairs that share base weights, unless there are none at all."""
-    return "within" if any(row.block == "within" for row in walked) else "across"
+def _cells(walked: Sequence[rows.Path]) -> dict[tuple[str, str, str, str], rows.Path]:
+    """(a, b, path, seeds) → pairs that share base weights, or where there are none of those, the others."""
+    order = sorted(walked, key=lambda row: row.block == "within")
+    return {(row.a, row.b, row.path, row.seed): row for row in order}
 
 
 def _barrier(
-    analysis: load.Analysis, path: str, seed: records.Seed, block: records.Block
+    cells: Mapping[tuple[str, str, str, str], rows.Path], path: str, seed: records.Seed
 ) -> Callable[[str, str], float | None]:
     def value(a: str, b: str) -> float | None:
-        row = analysis.path(a, b, block, seed, path=path)
+        row = cells.get((a, b, path, seed)) or cells.get((b, a, path, seed))
         found = None if row is None else row.barrier.entezari_error.value
         return None if found is None else 100.0 * found
 
@@ -57,10 +59,8 @@ def _barrier(
 
 
 def _message(analysis: load.Analysis, walked: Sequence[rows.Path], names: Sequence[str]) -> str:
-    block = _block(walked)
-    own = [row for row in walked if row.block == block]
     paths = _shown(walked)
-    shown = [row for row in own if row.path in paths]
+    shown = [row for row in walked if row.path in paths]
     shown.sort(key=lambda row: (paths.index(row.path), sentences.order(analysis, row)))
     said = sentences.barriers(
         analysis, shown, "of", lambda row: f"{row.path}, {sentences.kind(analysis, row)}"
@@ -70,16 +70,26 @@ def _message(analysis: load.Analysis, walked: Sequence[rows.Path], names: Sequen
 
 def _caption(walked: Sequence[rows.Path], titles: Sequence[str]) -> str:
     shown = {title.partition(",")[0] for title in titles}
-    block = _block(walked)
-    own = [row for row in walked if row.path in shown and row.block == block]
-    shared = "share" if block == "within" else "do not share"
+    own = [row for row in walked if row.path in shown]
     noise = sentences.noise(own, sentences.places(own)) or "unknown"
     return (
         f"Entezari's barrier of the test error in percentage points, mean over n = "
-        f"{text.counted([row.pairs for row in own], 'sampled pair')} per cell that {shared} base weights, "
+        f"{text.counted([row.pairs for row in own], 'pair')} per cell, sampled; {_sharing(own)}; "
         f"{text.span([row.images for row in own])} images; {landscape.statistics(own)}. Diagonal: pairs "
         "within a population; same seeds: member i of one population with member i of the other. 0 = no "
         "barrier. Noise in the images makes barriers too large; bias and intervals of every cell stand in "
         f"the table below ({text.interval_methods([row.barrier.entezari_error for row in own])}); straight "
         f"paths would show {noise} points by noise alone (chance level). Empty: not walked."
+    )
+
+
+def _sharing(own: Sequence[rows.Path]) -> str:
+    """Which cells are of pairs that share base weights."""
+    across = list(dict.fromkeys(f"{row.a} and {row.b}" for row in own if row.block == "across"))
+    if not across:
+        return "the members of a pair share base weights"
+    if all(row.block == "across" for row in own):
+        return "the members of a pair do not share base weights"
+    return "the members of a pair share base weights, but for those that have no such pairs: " + ", ".join(
+        across
     )
