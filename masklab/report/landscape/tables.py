@@ -92,16 +92,15 @@ def _beside(
 
 
 def _images(row: rows.Walked) -> tables.Cell:
-    """The error barrier over images, less its bias, with what noise alone shows."""
+    """The error barrier over images, less its bias but not under 0, with what noise alone shows."""
     found, digits = row.over_images.get("entezari_error"), numbers.places(row.images)
     if found is None or found.corrected is None or found.low is None or found.high is None:
         why = found.why if found else None
         return tables.Cell(numbers.UNDEFINED, None, why or "not measured")
     low, high = numbers.percent(found.low, digits), numbers.percent(found.high, digits)
     noise = "" if found.chance is None else f"noise {numbers.percent(found.chance, digits)}"
-    return tables.Cell(
-        numbers.percent(found.corrected, digits), 100.0 * found.corrected, f"[{low}, {high}]", count=noise
-    )
+    corrected = max(0.0, found.corrected)
+    return tables.Cell(numbers.percent(corrected, digits), 100.0 * corrected, f"[{low}, {high}]", count=noise)
 
 
 def sensitivity(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.Table:
