@@ -34,7 +34,7 @@ from masklab.landscape.ends import End, Ends, State, gated, joined
 from masklab.landscape.images import SPLITS
 from masklab.landscape.tasks import Outcome, Task, own_key
 
-SHARE = 0.05
+SHARE = 0.1
 KEYS = ("chains",)
 
 PATHS = ("linear", "geodesic")

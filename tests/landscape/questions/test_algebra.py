@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masklab import stages, study
 from masklab.analysis import estimates, jackknife
 from masklab.landscape import flips, operands
 from masklab.landscape.context import Context, Row
@@ -29,17 +28,9 @@ def stored(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     of: dict[str, dict[str, Any]] = {name: {"members": 4} for name in ("biprop+recycle", "magnitude")}
     of["random"] = {"members": 10}
     of["biprop"] = {"members": 10, "selection": "global", "name": SHARING[0]}  # kept counts of layers differ
-    raw: dict[str, Any] = {
-        "study": {"name": "tiny"},
-        "seeds": {"weights": 3},
-        "data": {"name": "imagefolder", "path": str(images), "validation_fraction": 0.25},
-        "network": {"name": "mlp", "width": 0.05},
-        "training": {"epochs": 3, "batch_size": 16},
-        "population": [{"pruner": name, "density": 0.4, **more} for name, more in of.items()],
-    }
+    populations = [{"pruner": name, "density": 0.4, **more} for name, more in of.items()]
     out = tmp_path_factory.mktemp("algebra")
-    stages.train(study.build(raw), out, jobs=1, device="cpu", engine="vmap")
-    return out
+    return contexts.trained(images, out, populations, training={"epochs": 3}, seeds={"weights": 3})
 
 
 Measured = tuple[Context, list[Task], dict[str, Outcome], list[Row]]

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masklab import stages, study
 from masklab.analysis import estimates
 from masklab.landscape import flips
 from masklab.landscape.context import Context, Row
@@ -24,17 +23,9 @@ NAMES = ("edge-popup", "biprop+recycle", "random")
 
 @pytest.fixture(scope="module")
 def stored(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    raw: dict[str, Any] = {
-        "study": {"name": "tiny"},
-        "seeds": {"weights": 2},
-        "data": {"name": "imagefolder", "path": str(images), "validation_fraction": 0.25},
-        "network": {"name": "mlp", "width": 0.05},
-        "training": {"epochs": 3, "batch_size": 16},
-        "population": [{"pruner": name, "density": 0.4, "members": 3} for name in NAMES],
-    }
+    populations = [{"pruner": name, "density": 0.4, "members": 3} for name in NAMES]
     out = tmp_path_factory.mktemp("neighbourhood")
-    stages.train(study.build(raw), out, jobs=1, device="cpu", engine="vmap")
-    return out
+    return contexts.trained(images, out, populations, training={"epochs": 3})
 
 
 Measured = tuple[Context, list[Task], dict[str, Outcome], list[Row]]

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from masklab import stages, study
 from masklab.landscape.context import Context, Found
 from masklab.landscape.questions import planes
 from masklab.landscape.tasks import Outcome, Task, own_key
@@ -28,17 +27,9 @@ def measure(out: Path, limit: int | None = None, **settings: Any) -> Measured:
 
 @pytest.fixture(scope="module")
 def stored(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    raw: dict[str, Any] = {
-        "study": {"name": "tiny"},
-        "seeds": {"weights": 2},
-        "data": {"name": "imagefolder", "path": str(images), "validation_fraction": 0.25},
-        "network": {"name": "mlp", "width": 0.05},
-        "training": {"epochs": 3, "batch_size": 16},
-        "population": [{"pruner": name, "density": 0.4, "members": 5} for name in NAMES],
-    }
+    populations = [{"pruner": name, "density": 0.4, "members": 5} for name in NAMES]
     out = tmp_path_factory.mktemp("planes")
-    stages.train(study.build(raw), out, jobs=1, device="cpu", engine="vmap")
-    return out
+    return contexts.trained(images, out, populations, training={"epochs": 3})
 
 
 @pytest.fixture(scope="module")
