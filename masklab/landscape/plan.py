@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 
@@ -103,9 +104,9 @@ class Plan:
         kept = _PER_EVALUATION * self.evaluations
         return kept + min(members, 2 * CACHED_BYTES) + 2 * pixels + threads * self.evaluator.bytes
 
-    @property
+    @cached_property
     def key(self) -> str:
-        """Digest of everything that outcomes follow from."""
+        """Digest of everything that outcomes follow from, as planned: calls may become smaller later."""
         context, study = self.context, self.context.archive.study
         summaries = context.archive.summaries
         return study_file.digest(

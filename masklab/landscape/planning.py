@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -56,7 +57,7 @@ def make(archive: Archive, options: Options, folder: files.Location | None = Non
     impossible = _impossible(context) if options.paths is None else {}
     if impossible:
         settings = settling.without_paths(settings, list(impossible))
-        context, evaluator = _with(archive, settings, context.ends, images, statistics)
+        context = replace(context, settings=settings)
     rate = _rate(context) * (options.threads if device == "cpu" else 1)
     budget, source = _count(context, options, rate, folder)
     if (least := _least(context)) > budget:
@@ -77,10 +78,9 @@ def _impossible(context: Context) -> dict[str, str]:
     """Paths that the study names and no pair allows → why."""
     found = {}
     for name in context.settings.paths or ():
-        alone = settling.with_paths(context.settings, [name])
-        one, _ = _with(context.archive, alone, context.ends, context.images, context.statistics)
+        alone = replace(context, settings=settling.with_paths(context.settings, [name]))
         try:
-            questions.all_questions()["paths"].plan(one, 0)
+            questions.all_questions()["paths"].plan(alone, 0)
         except ConfigError as error:
             found[name] = str(error)
     return found

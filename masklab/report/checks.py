@@ -34,11 +34,12 @@ def check(path: files.Location, results: models.Results) -> None:
                 f"{path}: overlap {row.a} – {row.b} compares a population that the study sets outside every "
                 "overlap"
             )
-    for row in results.movement:
-        if row.to < row.epoch:
-            raise ArchiveError(
-                f"{path}: movement of {row.population} goes back from epoch {row.epoch} to {row.to}"
-            )
+    for what, rows in (("movement", results.movement), ("a chain", results.chains)):
+        for row in rows:
+            if row.to < row.epoch:
+                raise ArchiveError(
+                    f"{path}: {what} of {row.population} goes back from epoch {row.epoch} to {row.to}"
+                )
     for row in results.consensus:
         if not 0 <= row.kept_by <= row.of:
             raise ArchiveError(
@@ -61,11 +62,6 @@ def _landscape(path: files.Location, results: models.Results) -> None:
             raise ArchiveError(
                 f"{path}: landscape_work.members_accuracy names the population {row.population!r}, which the "
                 "study does not have"
-            )
-    for row in results.chains:
-        if row.to < row.epoch:
-            raise ArchiveError(
-                f"{path}: a chain of {row.population} goes back from epoch {row.epoch} to {row.to}"
             )
     for row in results.neighbourhood:
         if row.share <= 0.0:
