@@ -7,6 +7,7 @@ from typing import Any
 from masklab import stages, study
 from masklab.archive import Archive
 from masklab.landscape import images as imaging
+from masklab.landscape import plan, planning
 from masklab.landscape import settings as settling
 from masklab.landscape.context import Context
 from masklab.landscape.ends import Ends
@@ -56,3 +57,10 @@ def outcomes(context: Context, evaluator: Evaluator, tasks: Iterable[Task]) -> d
     if evaluator.reestimates:
         all_tasks += [own(context, member, stored=True) for member in named]
     return {task.key: evaluator.run([task])[0] for task in all_tasks}
+
+
+def made(out: Path, **options: Any) -> plan.Plan:
+    """Plan of a study's landscape on the CPU."""
+    found = planning.make(Archive(out), plan.Options(device="cpu", **options))
+    assert found is not None
+    return found
