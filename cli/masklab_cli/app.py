@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from masklab.errors import MasklabError
-from masklab_cli import arguments, exchange
+from masklab_cli import arguments, exchange, reporting
 
 if TYPE_CHECKING:
     from masklab.archive.files import Location
@@ -202,22 +202,6 @@ def walk(
 
 
 @app.command()
-def report(
-    directories: Annotated[list[str], typer.Argument(metavar="DIR [DIR …]", help="directories of studies")],
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="FILE.html", help="default DIR/report.html")
-    ] = None,
-) -> None:
-    """Write one HTML page that compares the pruners of one or several studies."""
-    from masklab import stages
-    from masklab_cli import progress
-
-    page = None if output is None else arguments.location(output)
-    places = [arguments.location(directory) for directory in directories]
-    typer.echo(stages.report(places, page, listener=progress.listener()))
-
-
-@app.command()
 def show(
     directory: Directory, as_json: Annotated[bool, typer.Option("--json", help="machine-readable")] = False
 ) -> None:
@@ -288,6 +272,7 @@ def _print_outcome(outcome: "Outcome", directory: "Location") -> None:
         typer.echo(f"failed: {member} (see {directory}/members/{member}.failed.json)", err=True)
 
 
+reporting.register(app)
 exchange.register(app)
 
 

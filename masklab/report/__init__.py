@@ -1,29 +1,69 @@
-"""One or several analysed studies as one self-contained HTML page."""
+"""One or several analysed studies as one self-contained page, or as Markdown."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
+from masklab import progress
 from masklab.archive import files
 from masklab.errors import ArchiveError
+
+Form = Literal["html", "markdown"]
 
 _Place = TypeVar("_Place", bound=files.Location)
 
 
-def write(directories: Sequence[files.Location], output: _Place) -> _Place:
+def write(
+    directories: Sequence[files.Location],
+    output: _Place,
+    *,
+    former: files.Location | None = None,
+    form: Form = "html",
+    jobs: int = 0,
+    listener: progress.Listener | None = None,
+) -> _Place:
     """Write the page; equal analyses give equal bytes.
 
     Args:
         directories: Directories of the studies (`--out` of `masklab train`), each analysed.
         output: Where the page goes; it appears whole or not at all.
+        former: An earlier page, or the directory of an analysed study, whose numbers these are compared with.
+        form: A page for browsers, or Markdown.
+        jobs: Worker processes that draw; 0: as many as pay.
+        listener: Told how many figures are drawn.
 
     Returns:
         `output`.
 
     Raises:
-        ArchiveError: A study was not analysed, an analysis is damaged or incomplete, or `output`
-            cannot be written.
+        ArchiveError: A study was not analysed, an analysis is damaged or incomplete, `former` is neither,
+            or `output` cannot be written.
     """
-    from masklab.report import load, page
+    text = render(directories, former=former, form=form, jobs=jobs, listener=listener)
+    files.write_atomic(output, text.encode())
+    return output
+
+
+def render(
+    directories: Sequence[files.Location],
+    *,
+    former: files.Location | None = None,
+    form: Form = "html",
+    jobs: int = 0,
+    listener: progress.Listener | None = None,
+) -> str:
+    """The text that `write` writes.
+
+    Args:
+        directories: See `write`.
+        former: See `write`.
+        form: See `write`.
+        jobs: See `write`.
+        listener: See `write`.
+
+    Raises:
+        ArchiveError: See `write`.
+    """
+    from masklab.report import compare, load, markdown, page
 
     if not directories:
         raise ArchiveError("no study given; name at least one directory that `masklab analyze` went over")
@@ -32,5 +72,7 @@ def write(directories: Sequence[files.Location], output: _Place) -> _Place:
         if places.count(place) > 1:
             raise ArchiveError(f"{directory} is named twice; each study goes on the page once")
     analyses = load.distinct([load.read(directory) for directory in directories])
-    files.write_atomic(output, page.render(analyses).encode())
-    return output
+    before = [] if former is None else compare.read(former)
+    if form == "markdown":
+        return markdown.render(analyses, before)
+    return page.render(analyses, before, jobs=jobs, listener=listener)

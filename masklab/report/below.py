@@ -14,7 +14,7 @@ def movement(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.Ta
         tables.Column("next", note="epochs done at the next snapshot; the final mask is the last one"),
         tables.Column("bits flipped per epoch, %", note="from this snapshot to the next"),
         tables.Column("distance to the final mask", note="Hamming, 0 = equal"),
-        tables.Column("its chance level", note="for independent masks with the same per-layer kept counts"),
+        tables.Column("chance level", note="for independent masks with the same per-layer kept counts"),
     )
     whole = [row for row in analysis.results.movement if row.layer == load.WHOLE]
     ways = {(row.population, row.epoch): row for row in whole if row.metric == "to_final"}
@@ -29,14 +29,15 @@ def movement(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.Ta
     ):
         way = ways.get((name, epoch))
         chance = way.chance if way else None
+        digits = numbers.decimals(way.estimate, 1.0, 4) if way else 4
         rows.append(
             [
-                tables.Cell(name, name, colour=theme.colours[name]),
+                tables.population(name, theme),
                 tables.Cell(f"{epoch}", epoch),
                 tables.Cell(f"{flip.to}", flip.to) if flip else tables.Cell(numbers.UNDEFINED),
                 _moved(flip, 100.0, 3),
                 _moved(way, 1.0, 4),
-                tables.Cell(numbers.UNDEFINED if chance is None else numbers.fixed(chance, 4), chance),
+                tables.Cell(numbers.UNDEFINED if chance is None else numbers.fixed(chance, digits), chance),
             ]
         )
     return tables.Table(
@@ -50,15 +51,15 @@ def settling(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.Ta
         tables.Column("population", numeric=False),
         tables.Column("layer", numeric=False),
         tables.Column("settled at epoch", note="from then on the mask stays near the final one"),
-        tables.Column("its chance level", note="for independent masks with the same kept counts"),
+        tables.Column("chance level, epoch", note="for independent masks with the same kept counts"),
     )
     found = analysis.results.settling
     rows = [
         [
-            tables.Cell(row.population, row.population, colour=theme.colours[row.population]),
+            tables.population(row.population, theme),
             tables.Cell("whole mask" if row.layer == load.WHOLE else row.layer, row.layer),
             replace(
-                tables.estimate(row.estimate, "undefined", 1.0, 1),
+                tables.estimate(row.estimate, "undefined", 1.0, numbers.decimals(row.estimate, 1.0, 1)),
                 count=numbers.count(row.members, "member"),
             ),
             tables.Cell(
@@ -78,7 +79,8 @@ def settling(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.Ta
 def _moved(row: models.Movement | None, scale: float, digits: int) -> tables.Cell:
     if row is None:
         return tables.estimate(None, "no such snapshots", scale, digits)
-    cell = tables.estimate(row.estimate, "undefined", scale, digits)
+    shown = numbers.decimals(row.estimate, scale, digits)
+    cell = tables.estimate(row.estimate, "undefined", scale, shown)
     return replace(cell, count=numbers.count(row.members, "member"))
 
 
@@ -103,7 +105,7 @@ def imported(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.Ta
         weights, unknown = _WEIGHTS[found.weights], ", ".join(found.unknown)
         rows.append(
             [
-                tables.Cell(population.name, population.name, colour=theme.colours[population.name]),
+                tables.population(population.name, theme),
                 tables.Cell(found.format, found.format),
                 tables.Cell(sources, sources),
                 tables.Cell(weights, weights),
@@ -146,22 +148,23 @@ def members(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.Tab
         tables.Column("best epoch", note="epochs done when the validation accuracy was first at its best"),
         tables.Column("best-epoch accuracy, %"),
         tables.Column("refresh events"),
-        tables.Column("density kept"),
+        tables.Column("density kept", note="fraction of weights"),
     )
+    digits = numbers.places(analysis.study.data.test or 0)
+    chosen = numbers.places(analysis.study.data.validation or 0)
     marks = {population.name: recipe.mark(population) for population in analysis.results.populations}
     rows = [
         [
-            tables.Cell(
-                member.id,
-                member.id,
-                marks[member.population],
-                colour=theme.colours[member.population],
+            replace(
+                tables.population(member.population, theme, marks[member.population]),
+                text=member.id,
+                value=member.id,
             ),
             tables.Cell(f"{member.block}", member.block),
-            _share(member.accuracy),
-            _share(member.validation_accuracy),
+            _share(member.accuracy, digits),
+            _share(member.validation_accuracy, chosen),
             tables.Cell(numbers.plain(member.best_epoch), member.best_epoch),
-            _share(member.best_epoch_accuracy),
+            _share(member.best_epoch_accuracy, digits),
             tables.Cell(f"{member.refresh_events}", member.refresh_events),
             tables.Cell(numbers.fixed(member.kept_density, 4), member.kept_density),
         ]
@@ -170,10 +173,15 @@ def members(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.Tab
     return tables.Table(key, f"All {numbers.count(len(rows), 'stored member')}.", columns, rows)
 
 
-def _share(fraction: float | None) -> tables.Cell:
+def _share(fraction: float | None, digits: int) -> tables.Cell:
     if fraction is None:
         return tables.Cell(numbers.UNDEFINED)
-    return tables.Cell(numbers.percent(fraction), 100.0 * fraction)
+    return tables.Cell(numbers.percent(fraction, digits), 100.0 * fraction)
+
+
+def _population(analysis: load.Analysis, member: str) -> list[str]:
+    """The population that a member's id names, if the study has it."""
+    return [name for name in [member.rpartition("/")[0]] if name in analysis.names]
 
 
 def failures(analysis: load.Analysis, key: str) -> tables.Table:
@@ -185,7 +193,7 @@ def failures(analysis: load.Analysis, key: str) -> tables.Table:
     )
     rows = [
         [
-            tables.Cell(failure.id, failure.id),
+            tables.Cell(failure.id, failure.id, populations=_population(analysis, failure.id)),
             tables.Cell(numbers.plain(failure.cause), failure.cause),
             tables.Cell(numbers.plain(failure.step), failure.step),
         ]

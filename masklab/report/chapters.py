@@ -1,10 +1,10 @@
 """The body of a study's section: figures and tables by question, in the order of the page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from masklab.report import below, comparisons, load, populations, style, tables
-from masklab.report.figures import ALL, OPTIONAL, Figure
+from masklab.report.figures import OPTIONAL, Figure
 from masklab.report.landscape import spent
 from masklab.report.landscape import tables as landscape
 
@@ -33,10 +33,11 @@ class Chapter:
 
     Attributes:
         key: Its anchor.
-        title: Its heading; the figure's own where it is empty.
+        title: Its heading.
         figures: Figures by anchor.
         tables: Tables that have rows.
         absent: Said in place of everything, where there is nothing.
+        sentences: Said before everything else.
     """
 
     key: str
@@ -44,6 +45,7 @@ class Chapter:
     figures: dict[str, Figure]
     tables: list[Folded]
     absent: str = ""
+    sentences: Sequence[str] = ()
 
 
 _Make = Callable[[load.Analysis, style.Theme, str], tables.Table]
@@ -65,12 +67,11 @@ def _plain(make: Callable[[load.Analysis, str], tables.Table]) -> _Make:
 
 
 _PLANS = (
-    _Plan("accuracy", figures=["accuracy"]),
-    _Plan("distances", figures=["distances"]),
+    _Plan("accuracy", "Accuracy", figures=["accuracy"]),
     _Plan(
         "overlap",
         "Overlap against chance",
-        ["matrices"],
+        ["matrices", "distances"],
         [("pairs", "kinds of pairs of populations", _plain(tables.pairs))],
     ),
     _Plan("where", "Where: layer by layer", ["layers", "shares"]),
@@ -83,6 +84,7 @@ _PLANS = (
     _Plan(
         "differences",
         "Differences between pruners",
+        ["differences", "separation"],
         tables=[
             ("tests", "tests of all populations, and of each against chance", _plain(comparisons.overall)),
             ("tests-pairs", "tests of two populations", _plain(comparisons.pairwise)),
@@ -165,21 +167,30 @@ _PLANS = (
 )
 
 
-def make(analysis: load.Analysis, theme: style.Theme, key: str) -> list[Chapter]:
+def figures(analysis: load.Analysis) -> list[str]:
+    """Names of the figures that a study has, in the order of the page."""
+    return [
+        name for plan in _PLANS for name in plan.figures if name not in OPTIONAL or OPTIONAL[name](analysis)
+    ]
+
+
+def make(analysis: load.Analysis, theme: style.Theme, key: str, drawn: Mapping[str, Figure]) -> list[Chapter]:
     """All chapters of a study.
 
     Args:
         analysis: What is shown.
         theme: Colours.
         key: Prefix of every anchor.
+        drawn: The study's figures by name.
     """
-    found = [_chapter(plan, analysis, theme, key) for plan in _PLANS]
+    found = [_chapter(plan, analysis, theme, key, drawn) for plan in _PLANS]
     return [own for own in found if own.figures or own.tables or own.absent]
 
 
-def _chapter(plan: _Plan, analysis: load.Analysis, theme: style.Theme, key: str) -> Chapter:
-    names = [name for name in plan.figures if name not in OPTIONAL or OPTIONAL[name](analysis)]
-    figures = {f"{key}-{name}": ALL[name](analysis, theme, f"{key}-{name}") for name in names}
+def _chapter(
+    plan: _Plan, analysis: load.Analysis, theme: style.Theme, key: str, drawn: Mapping[str, Figure]
+) -> Chapter:
+    figures = {f"{key}-{name}": drawn[name] for name in plan.figures if name in drawn}
     made = [(label, build(analysis, theme, f"{key}-{name}")) for name, label, build in plan.tables]
     unfolded = {f"{key}-{name}" for name in _OPEN}
     folded = [

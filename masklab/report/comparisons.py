@@ -1,6 +1,6 @@
 """Tables of tests, clusterings and embeddings: each effect beside its chance level and its p value."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from masklab.report import load, numbers, records, tables, text
@@ -8,79 +8,128 @@ from masklab.report import load, numbers, records, tables, text
 MANTEL = "mantel"
 
 _TESTS = {
-    "permanova": "PERMANOVA",
-    "permdisp": "PERMDISP",
-    "accuracy": "accuracy, points",
-    MANTEL: "Mantel",
+    "permanova": ("location (PERMANOVA)", "do masks of the populations lie in different places?"),
+    "permdisp": ("spread (PERMDISP)", "do the populations spread equally widely?"),
+    "accuracy": ("accuracy", "are they equally accurate, paired by seed?"),
+    "stability": ("agreement compared", "do masks agree as much in the one as in the other?"),
+    "stability-against-chance": (
+        "agreement against chance",
+        "do masks of a population agree more, or less, than independent masks do?",
+    ),
+    MANTEL: ("Mantel", "do members whose masks differ more also disagree more?"),
 }
-_EFFECTS = {"r_squared": "R²", "eta_squared": "η²"}
+"""What a test is called, and what it asks; one that is not here is shown as it is called."""
+
+_LESS = "of the first less the second"
+_CORRELATION = "correlation of mask distance and disagreement"
+
+_EFFECTS = {
+    "r_squared": ("R²", "share of the squared scatter, √Hamming, that populations explain"),
+    "eta_squared": ("η²", "share of the variance of distances to centroids"),
+    "stability": ("stability", "0 = chance, 1 = all masks equal"),
+    "difference of stability, a − b": ("difference of stability", _LESS),
+    "difference of mean accuracy, a − b": ("difference of the means, points", _LESS),
+    "difference of mean distance to centroid (√Hamming), a − b": (
+        "difference of spread",
+        f"mean distance to the centroid, √Hamming, {_LESS}",
+    ),
+    "Pearson correlation of Hamming distance and disagreement": ("Pearson r", _CORRELATION),
+    "Spearman correlation of Hamming distance and disagreement": ("Spearman r", _CORRELATION),
+}
+"""What an effect is called, and what it is; one that is not here is shown as it is called."""
+
 _POINTS = {"accuracy"}
 """Tests whose effect is a difference of fractions, printed in points."""
 
-_TEST_COLUMNS = (
-    tables.Column("test", numeric=False),
-    tables.Column("populations", numeric=False),
-    tables.Column("effect", numeric=False),
+_RESULTS = (
     tables.Column("value", note="of the effect, with its interval"),
-    tables.Column("its chance level", note="expected value of the effect if there is none"),
+    tables.Column("chance level", note="expected value of the effect if there is none"),
     tables.Column("p"),
     tables.Column("adjusted p", note="Benjamini and Hochberg, within one kind of test"),
-    tables.Column("smallest p", note="the smallest that the relabelings allow"),
-    tables.Column("relabelings"),
-    tables.Column("n"),
+    tables.Column("smallest p", note="the smallest that so many relabelings allow"),
+    tables.Column("n", note="members"),
 )
 
 
 def overall(analysis: load.Analysis, key: str) -> tables.Table:
     """Tests of all populations together, then of each alone."""
     rows = [row for row in analysis.results.tests if row.b is None and row.test != MANTEL]
-    rows.sort(key=lambda row: row.a is not None)
-    return _tests("All populations together, and each against chance.", rows, key)
-
-
-def pairwise(analysis: load.Analysis, key: str) -> tables.Table:
-    """Tests of every two populations."""
-    rows = [row for row in analysis.results.tests if row.b is not None]
-    return _tests("Every two populations.", rows, key)
+    return _alone(analysis, "All populations together, and each against chance.", rows, key)
 
 
 def mantel(analysis: load.Analysis, key: str) -> tables.Table:
     """Correlation of mask distance and disagreement: over all populations, then within each."""
     rows = [row for row in analysis.results.tests if row.test == MANTEL]
-    rows.sort(key=lambda row: row.a is not None)
-    return _tests("Mask distance against disagreement, within populations.", rows, key)
+    return _alone(analysis, "Mask distance against disagreement, within populations.", rows, key)
 
 
-def _tests(said: str, rows: Sequence[records.Test], key: str) -> tables.Table:
-    caption = (
-        f"{said} Brackets: {_level(row.estimate for row in rows)} intervals of the effect. An effect counts "
-        "only against its chance level, which is not 0 for shares of the variance."
-    )
-    return tables.Table(key, caption, _TEST_COLUMNS, [_test(row) for row in rows])
+def pairwise(analysis: load.Analysis, key: str) -> tables.Table:
+    """Tests of every two populations."""
+    rows = [row for row in analysis.results.tests if row.b is not None]
+    made = [
+        [_name(row), *(tables.named(name or "") for name in (row.a, row.b)), *_results(analysis, row)]
+        for row in rows
+    ]
+    who = (tables.Column("first", numeric=False), tables.Column("second", numeric=False))
+    columns = _columns(rows, *who)
+    return tables.Table(key, _caption("Every two populations.", rows), columns, made)
 
 
-def _level(estimates: Iterable[records.Estimate]) -> str:
-    return f"{100.0 * next((one.level for one in estimates), 0.95):g} %"
+def _alone(analysis: load.Analysis, said: str, rows: Sequence[records.Test], key: str) -> tables.Table:
+    """Tests of all populations, then of one population each."""
+    ordered = sorted(rows, key=lambda row: row.a is not None)
+    made = [
+        [
+            _name(row),
+            tables.Cell("all", "all") if row.a is None else tables.named(row.a),
+            *_results(analysis, row),
+        ]
+        for row in ordered
+    ]
+    columns = _columns(rows, tables.Column("population", numeric=False))
+    return tables.Table(key, _caption(said, rows), columns, made)
 
 
-def _test(row: records.Test) -> list[tables.Cell]:
-    scale, digits = (100.0, 2) if row.test in _POINTS else (1.0, 4)
-    name = _TESTS.get(row.test, row.test)
-    who = " – ".join(one for one in (row.a, row.b) if one is not None) or "all"
-    short, _, long = row.effect.partition(": ")
-    if row.test == MANTEL:  # the caption says of what
-        short = f"{short.partition(' correlation')[0]} r"
-    why = row.why or "" if row.p is None else ""
+def _columns(rows: Sequence[records.Test], *who: tables.Column) -> list[tables.Column]:
+    """Columns of tests; those of names say what the tests of these rows ask, and what their effects are."""
+    asked = dict.fromkeys(_TESTS[row.test] for row in rows if row.test in _TESTS)
+    effects = dict.fromkeys(_EFFECTS[short] for row in rows if (short := _short(row)) in _EFFECTS)
     return [
-        tables.Cell(name, name),
-        tables.Cell(who, who),
-        tables.Cell(_EFFECTS.get(short, short), short, long if row.b is None else ""),
+        tables.Column("test", numeric=False, note=" ".join(f"{name}: {what}" for name, what in asked)),
+        *who,
+        tables.Column("effect", numeric=False, note="; ".join(f"{name}: {what}" for name, what in effects)),
+        *_RESULTS,
+    ]
+
+
+def _short(row: records.Test) -> str:
+    return row.effect.partition(": ")[0]
+
+
+def _caption(said: str, rows: Sequence[records.Test]) -> str:
+    return (
+        f"{said} Brackets: {numbers.level(row.estimate for row in rows)} intervals of the effect. An effect "
+        "counts only against its chance level, which is not 0 for shares of the variance."
+    )
+
+
+def _name(row: records.Test) -> tables.Cell:
+    name, _ = _TESTS.get(row.test, (row.test, ""))
+    return tables.Cell(name, name)
+
+
+def _results(analysis: load.Analysis, row: records.Test) -> list[tables.Cell]:
+    scale, digits = 1.0, numbers.decimals(row.estimate, 1.0, 4)
+    if row.test in _POINTS:
+        scale, digits = 100.0, numbers.places(analysis.study.data.test or 0)
+    effect, _ = _EFFECTS.get(_short(row), (row.effect, ""))
+    return [
+        tables.Cell(effect, effect),
         tables.brief(row.estimate, row.why or "undefined", scale, digits),
         _number(row.chance, scale, digits),
-        tables.Cell(numbers.probability(row.p), row.p, why),
+        tables.Cell(numbers.probability(row.p), row.p, row.why or "" if row.p is None else ""),
         tables.Cell(numbers.probability(row.adjusted_p), row.adjusted_p),
-        tables.Cell(numbers.probability(row.smallest_p), row.smallest_p),
-        _relabelings(row),
+        tables.Cell(numbers.probability(row.smallest_p), row.smallest_p, _relabelings(row)),
         tables.Cell(f"{row.n:,}", row.n),
     ]
 
@@ -93,20 +142,25 @@ def _number(value: float | None, scale: float, digits: int) -> tables.Cell:
     return tables.Cell(numbers.fixed(scale * value, digits), scale * value)
 
 
-def _relabelings(row: records.Test) -> tables.Cell:
-    if row.permutations is None:
-        return tables.Cell(numbers.UNDEFINED)
-    return tables.Cell(f"{row.permutations:,}", row.permutations, "all there are" if row.exact else "sampled")
+def _relabelings(row: records.Test) -> str:
+    if not row.permutations:
+        return ""
+    return f"all {row.permutations:,}" if row.exact else f"{row.permutations:,} sampled"
 
 
 _METHODS = {"average-linkage": "average linkage", "hdbscan": "HDBSCAN"}
+_RAND = "1 = the clusters are the labels, 0 = chance"
 _QUANTITIES = {
-    ("cophenetic_correlation", None): "cophenetic correlation",
-    ("adjusted_rand_index", "population"): "adjusted Rand index with the populations",
-    ("adjusted_rand_index", "block"): "adjusted Rand index with the weight draws",
-    ("clusters", None): "number of clusters",
-    ("noise", None): "share of members in no cluster",
+    ("cophenetic_correlation", None): (
+        "cophenetic correlation",
+        "of distances with the heights at which the tree joins two masks",
+    ),
+    ("adjusted_rand_index", "population"): ("adjusted Rand index with the populations", _RAND),
+    ("adjusted_rand_index", "block"): ("adjusted Rand index with the draws of base weights", _RAND),
+    ("clusters", None): ("number of clusters", "as many as the method finds"),
+    ("noise", None): ("share of members in no cluster", "0 to 1"),
 }
+"""What a quantity is called, and what it is."""
 
 
 def clusters(analysis: load.Analysis, key: str) -> tables.Table:
@@ -123,14 +177,14 @@ def clusters(analysis: load.Analysis, key: str) -> tables.Table:
     rows = []
     for row in analysis.results.clusters:
         method = _METHODS.get(row.method, row.method)
-        quantity = _QUANTITIES.get((row.quantity or "", row.against), row.quantity or "")
+        quantity, detail = _QUANTITIES.get((row.quantity or "", row.against)) or (row.quantity or "", "")
         digits = 0 if row.quantity == "clusters" else 3
         cell = tables.estimate(row.estimate, "undefined", 1.0, digits)
         known = row.estimate.value is not None
         rows.append(
             [
                 tables.Cell(method, method),
-                tables.Cell(quantity, quantity),
+                tables.Cell(quantity, quantity, detail),
                 replace(cell, detail="") if known else cell,
                 random_masks(row.null, 1.0, max(digits, 1)),
                 _number(row.chance, 1.0, 3),
@@ -139,9 +193,8 @@ def clusters(analysis: load.Analysis, key: str) -> tables.Table:
             ]
         )
     caption = (
-        "Clusterings of √Hamming, found without labels. Adjusted Rand index: 1 = the clusters are the "
-        "labels, 0 = chance. No intervals, as a clustering jumps where one mask is left out; brackets: range "
-        "over sets of random masks."
+        "Clusterings of √Hamming, found without labels. No intervals, as a clustering jumps where one mask "
+        "is left out; brackets: range over sets of random masks."
     )
     return tables.Table(key, caption, columns, rows)
 

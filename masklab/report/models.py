@@ -197,7 +197,7 @@ class Planned(records.Record):
 
 
 class Provenance(records.Record):
-    """Where the numbers come from; times in seconds."""
+    """Where the numbers come from; times in seconds. `earlier`: the same of runs before the last."""
 
     created: str
     updated: str | None = None
@@ -206,6 +206,7 @@ class Provenance(records.Record):
     hardware: dict[str, Any]
     git: dict[str, Any] | None = None
     wall_s: dict[str, float | None] | None = None
+    earlier: list[dict[str, Any]] = Field(default_factory=list)
 
 
 class Study(records.Record):

@@ -1,11 +1,12 @@
 """How numbers are printed; percent and points exist only here, everything else is a fraction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from masklab.report.records import Estimate, Null
 
 UNDEFINED = "–"
+_MOST_DECIMALS = 8
 
 
 def fixed(value: float, digits: int) -> str:
@@ -37,6 +38,30 @@ def places(images: int) -> int:
         (1, 1, 1, 2)
     """
     return 1 if images <= 1000 else 2
+
+
+def decimals(estimate: Estimate, scale: float, otherwise: int) -> int:
+    """Decimals that show two significant digits of half the width of an interval, and no more.
+
+    Args:
+        estimate: Where the interval is.
+        scale: Factor on everything that is printed.
+        otherwise: Decimals without an interval, or with one of no width.
+
+    Examples:
+        >>> own = dict(value=0.0424, level=0.95, method="t", n=3)
+        >>> decimals(Estimate(low=0.0282, high=0.0567, **own), 1.0, 4)
+        3
+        >>> decimals(Estimate(low=0.0282, high=0.0567, **own), 100.0, 4)
+        1
+        >>> decimals(Estimate(low=None, high=None, **own), 1.0, 4)
+        4
+    """
+    if estimate.low is None or estimate.high is None or estimate.high <= estimate.low:
+        return otherwise
+    half = 0.5 * scale * (estimate.high - estimate.low)
+    exponent = int(f"{half:.1e}".partition("e")[2])
+    return min(max(1 - exponent, 0), _MOST_DECIMALS)
 
 
 def extent(fractions: Sequence[float], digits: int) -> str:
@@ -109,6 +134,35 @@ def null(found: Null | None, scale: float, digits: int) -> str:
         return ""
     low, high = fixed(scale * found.low, digits), fixed(scale * found.high, digits)
     return f"{fixed(scale * found.mean, digits)} [{low}, {high}]"
+
+
+def levels(named: Mapping[str, float | None], scale: float, digits: int) -> str:
+    """What a value is to be compared with, by name; what is not known is left out.
+
+    Args:
+        named: Levels by their names.
+        scale: Factor on all of them.
+        digits: Decimals.
+
+    Examples:
+        >>> levels({"chance": 0.9, "relabelled": None, "least": 0.0}, 100.0, 1)
+        'chance 90.0; least 0'
+    """
+    return "; ".join(
+        f"{name} {fixed(scale * level, digits) if level else 0}"
+        for name, level in named.items()
+        if level is not None
+    )
+
+
+def level(estimates: Iterable[Estimate]) -> str:
+    """The confidence level that intervals have in common, in percent.
+
+    Examples:
+        >>> level([Estimate(value=0.5, low=0.4, high=0.6, level=0.9, method="t", n=3)]), level([])
+        ('90 %', '95 %')
+    """
+    return f"{100.0 * next((one.level for one in estimates), 0.95):g} %"
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:

@@ -3,17 +3,49 @@
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
+import masklab
 from masklab import progress
-from masklab.report import below, chapters, load, models, numbers, recipe, statistics, style, tables, text
-from masklab.report.figures import accuracy
-from masklab.report.landscape import text as landscape
+from masklab.report import (
+    below,
+    bibliography,
+    chapters,
+    compare,
+    drawing,
+    explorer,
+    findings,
+    load,
+    methods,
+    models,
+    numbers,
+    payload,
+    provenance,
+    recipe,
+    style,
+    tables,
+    text,
+    together,
+    virtual,
+)
+from masklab.report.figures import Figure
 
-_PLAN = ("engine", "precision", "device", "threads", "torch")
-"""What the plan of a study says beyond its cohorts."""
+_SCRIPTS = (
+    "core",
+    "theme",
+    "rows",
+    "tables",
+    "virtual",
+    "figures",
+    "toolbox",
+    "explorer_views",
+    "explorer_drawing",
+    "explorer",
+    "start",
+)
+_STYLES = ("style", "tables", "explorer")
 
 
 @dataclass(frozen=True)
@@ -24,15 +56,18 @@ class Section:
         key: Prefix of its anchors.
         analysis: What is shown.
         question: What was asked.
-        summary: Table of pruners, or None when the page has a combined one.
+        findings: What was found, most important first.
+        summary: Table of pruners.
         flags: Warnings about `fan_scale = reference`, most prominent.
         replicas: Populations that they concern.
+        fan_note: What they have in common.
         warnings: All other warnings.
         chapters: Figures and tables by question.
+        explorer: What can be explored, if there is anything.
         members: Table of members.
         failures: Table of failed members.
         imported: Table of populations that came from other tools.
-        methods: Paragraphs.
+        methods: Titled paragraphs.
         unmasked: Table of parameters that are not masked.
         provenance: (label, text) pairs.
     """
@@ -40,116 +75,183 @@ class Section:
     key: str
     analysis: load.Analysis
     question: str
+    findings: list[findings.Finding]
     summary: tables.Table
     flags: list[models.Warn]
     replicas: list[str]
+    fan_note: str
     warnings: list[models.Warn]
     chapters: list[chapters.Chapter]
+    explorer: explorer.Explorer | None
     members: tables.Table
     failures: tables.Table
     imported: tables.Table
-    methods: list[str]
+    methods: list[text.Paragraph]
     unmasked: tables.Table
     provenance: list[tuple[str, str]]
 
+    @property
+    def tables(self) -> list[tables.Table]:
+        """Every table of the section."""
+        inner = [folded.table for part in self.chapters for folded in part.tables]
+        return [self.summary, *inner, self.members, self.failures, self.imported, self.unmasked]
 
-def render(analyses: Sequence[load.Analysis]) -> str:
-    """HTML of the page; equal analyses give equal text."""
+
+@dataclass(frozen=True)
+class Together:
+    """What all studies of a page have in common.
+
+    Attributes:
+        summary: Table of their pruners.
+        axes: Figures along what differs between them.
+    """
+
+    summary: tables.Table
+    axes: chapters.Chapter | None
+
+
+def render(
+    analyses: Sequence[load.Analysis],
+    former: Sequence[compare.Former] = (),
+    *,
+    jobs: int = 0,
+    listener: progress.Listener | None = None,
+) -> str:
+    """HTML of the page; equal analyses give equal text.
+
+    Args:
+        analyses: The studies.
+        former: What they are compared with.
+        jobs: Worker processes that draw; 0: as many as pay.
+        listener: Told how many figures are drawn.
+    """
+    theme = style.theme(analyses)
+    keyed = {f"s{number}": analysis for number, analysis in enumerate(analyses, 1)}
+    begun = drawing.begin(keyed, theme, jobs)
+    explorers = {key: explorer.make(analysis, theme, key) for key, analysis in keyed.items()}
+    runtime = explorer.runtime() if any(explorers.values()) else ""
+    changes = compare.chapter(former, analyses, theme, "changes") if former else None
+    axes = _axes(analyses, theme) if together.has(analyses) else None
+    drawn = drawing.gathered(begun, listener or progress.Silent(), keyed)
+    sections = [
+        _section(key, analysis, theme, drawn.get(key, {}), explorers[key]) for key, analysis in keyed.items()
+    ]
+    common = None
+    if len(analyses) > 1:
+        common = Together(tables.summary(analyses, theme, "all-summary"), axes)
+    elif axes:
+        sections[0].chapters.insert(1, axes)
+    return _filled(theme, sections, common, changes, runtime)
+
+
+def _axes(analyses: Sequence[load.Analysis], theme: style.Theme) -> chapters.Chapter:
+    """Figures along what differs between populations: density, width, network."""
+    figures = {
+        key: drawing.marked(figure, theme)
+        for key, figure in together.figures(analyses, theme, "axes").items()
+    }
+    found = together.tables(analyses, theme, "axes")
+    folded = [chapters.Folded(table, table.caption.partition(".")[0], open=True) for table in found]
+    return chapters.Chapter("axes", "Along density, width and network", figures, folded)
+
+
+def _section(
+    key: str,
+    analysis: load.Analysis,
+    theme: style.Theme,
+    drawn: drawing.Drawn,
+    explored: explorer.Explorer | None,
+) -> Section:
+    results = analysis.results
+    return Section(
+        key=key,
+        analysis=analysis,
+        question=text.question(analysis),
+        findings=findings.find(analysis, key),
+        summary=tables.summary([analysis], theme, f"{key}-summary"),
+        flags=[warning for warning in results.warnings if warning.code == recipe.REFERENCE_FAN],
+        replicas=recipe.reference_fan(analysis),
+        fan_note=recipe.FAN_NOTE,
+        warnings=[warning for warning in results.warnings if warning.code != recipe.REFERENCE_FAN],
+        chapters=chapters.make(analysis, theme, key, drawn),
+        explorer=explored,
+        members=below.members(analysis, theme, f"{key}-members"),
+        failures=below.failures(analysis, f"{key}-failures"),
+        imported=below.imported(analysis, theme, f"{key}-imported"),
+        methods=methods.methods(analysis),
+        unmasked=below.unmasked(analysis.study, f"{key}-unmasked"),
+        provenance=provenance.rows(analysis),
+    )
+
+
+def _filled(
+    theme: style.Theme,
+    sections: Sequence[Section],
+    common: Together | None,
+    changes: chapters.Chapter | None,
+    runtime: str,
+) -> str:
+    """The template with everything in it."""
     import jinja2
 
-    theme = style.theme(analyses)
-    sections = [_section(f"s{number}", analysis, theme) for number, analysis in enumerate(analyses, 1)]
-    several = len(analyses) > 1
-    script = _asset("page.js")
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.PackageLoader("masklab.report", "assets"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["plain"] = numbers.plain
-    return environment.from_string(_asset("page.html.jinja")).render(
+    virtual.equip(environment, theme.colours)
+    analyses = [section.analysis for section in sections]
+    script = "\n".join(_asset(f"js/{name}.js") for name in _SCRIPTS)
+    outside = [part for part in (changes, common and common.axes) if part]
+    parts = [*(part for section in sections for part in section.chapters), *outside]
+    shown = [table for section in sections for table in section.tables]
+    shown += [common.summary] if common else []
+    shown += [folded.table for part in outside for folded in part.tables]
+    figures = {key: figure for part in parts for key, figure in part.figures.items()}
+    carried = {
+        "figures": _data(figures),
+        "tables": {table.key: rows for table in shown if (rows := virtual.rows(environment, table))},
+        "explorers": {section.key: section.explorer.document for section in sections if section.explorer},
+        "results": [compare.compact(analysis) for analysis in analyses],
+    }
+    return environment.get_template("page.html.jinja").render(
         title=" · ".join(dict.fromkeys(analysis.study.name for analysis in analyses)),
+        several=len(analyses) > 1,
         sections=sections,
-        together=tables.summary(analyses, theme, "all-summary") if several else None,
-        accuracy=accuracy.draw_together(analyses, theme, "all-accuracy") if several else None,
-        references=[
-            *text.references(analyses),
-            *statistics.references(analyses),
-            *landscape.references(analyses),
-        ],
-        fan_note=recipe.FAN_NOTE,
+        together=common,
+        changes=changes,
+        references=bibliography.references(analyses),
+        bibtex=bibliography.bibtex(analyses),
+        populations=theme.colours,
+        payload=payload.pack(carried),
+        runtime=payload.compress(runtime.encode()) if runtime else "",
+        hashes=[_hash(own) for own in (script, runtime) if own],
+        version=masklab.__version__,
         created=_moment(max(analysis.results.created for analysis in analyses)),
-        css=_asset("style.css"),
-        js=script,
-        js_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        css="\n".join(_asset(f"{name}.css") for name in _STYLES),
+        script=script,
     )
+
+
+def _data(figures: Mapping[str, Figure]) -> dict[str, dict[str, object]]:
+    """What figures draw, for their CSV files."""
+    return {
+        key: {"columns": list(figure.data.columns), "rows": [list(row) for row in figure.data.rows]}
+        for key, figure in figures.items()
+        if figure.data is not None and figure.data.rows
+    }
 
 
 def _asset(name: str) -> str:
     return (resources.files("masklab.report") / "assets" / name).read_text(encoding="utf-8")
 
 
-def _section(key: str, analysis: load.Analysis, theme: style.Theme) -> Section:
-    results = analysis.results
-    return Section(
-        key=key,
-        analysis=analysis,
-        question=text.question(analysis),
-        summary=tables.summary([analysis], theme, f"{key}-summary"),
-        flags=[warning for warning in results.warnings if warning.code == recipe.REFERENCE_FAN],
-        replicas=recipe.reference_fan(analysis),
-        warnings=[warning for warning in results.warnings if warning.code != recipe.REFERENCE_FAN],
-        chapters=chapters.make(analysis, theme, key),
-        members=below.members(analysis, theme, f"{key}-members"),
-        failures=below.failures(analysis, f"{key}-failures"),
-        imported=below.imported(analysis, theme, f"{key}-imported"),
-        methods=[
-            *text.methods(analysis),
-            *statistics.paragraphs(analysis),
-            *landscape.paragraphs(analysis),
-        ],
-        unmasked=below.unmasked(analysis.study, f"{key}-unmasked"),
-        provenance=provenance(analysis),
-    )
-
-
-def provenance(analysis: load.Analysis) -> list[tuple[str, str]]:
-    """Where the numbers come from, as (label, text)."""
-    study = analysis.study
-    facts = study.provenance
-    git = facts.git or {}
-    commit = numbers.plain(git.get("commit")) + (", with uncommitted changes" if git.get("dirty") else "")
-    times = {stage: seconds for stage, seconds in (facts.wall_s or {}).items() if seconds is not None}
-    digests = "; ".join(f"{population.name} {population.digest}" for population in study.populations)
-    options = "; ".join(
-        f"{population.name} ({given})"
-        for population in analysis.results.populations
-        if (given := recipe.options(population))
-    )
-    plan = study.plan or {}
-    planned = "; ".join(f"{key} {numbers.plain(plan[key])}" for key in _PLAN if plan.get(key) is not None)
-    return [
-        ("command", numbers.plain(facts.command)),
-        (
-            "imported" if study.recipe_digest is None else "trained",
-            " – ".join(dict.fromkeys(_moment(date) for date in (facts.created, facts.updated) if date)),
-        ),
-        ("analysed", _moment(analysis.results.created)),
-        (
-            "wall time",
-            "; ".join(f"{stage} {progress.duration(s)}" for stage, s in times.items()) or numbers.UNDEFINED,
-        ),
-        (
-            "versions",
-            "; ".join(f"{name} {numbers.plain(version)}" for name, version in facts.versions.items()),
-        ),
-        ("hardware", "; ".join(f"{name} {numbers.plain(part)}" for name, part in facts.hardware.items())),
-        *([("plan", planned)] if planned else []),
-        ("git commit", commit if git else numbers.UNDEFINED),
-        ("seeds", "; ".join(f"{source} {numbers.plain(seed)}" for source, seed in study.seeds.items())),
-        ("options", options or numbers.UNDEFINED),
-        ("data digest", numbers.plain(study.data.digest)),
-        ("recipe digest", numbers.plain(study.recipe_digest)),
-        ("population digests", digests or numbers.UNDEFINED),
-    ]
+def _hash(script: str) -> str:
+    """Source expression of a Content-Security-Policy that allows exactly this script."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 def _moment(date: str) -> str:

@@ -1,6 +1,6 @@
 """Tables with one row per population: function, diversity, consensus, structure, beside chance levels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from masklab.report import load, numbers, records, style, tables
@@ -15,7 +15,7 @@ class _Shown:
         metric: What it shows.
         label: Its heading.
         note: What that means.
-        digits: Decimals.
+        digits: Decimals where there is no interval.
         scale: Factor on the values: 100 for percent.
         axis: Axis of a structural metric.
     """
@@ -43,7 +43,7 @@ _FUNCTION = (
     _Shown("kappa", "Cohen's κ", "agreement beyond chance: 0 = chance, 1 = the same predictions"),
     _Shown("q_statistic", "Yule's Q", "0 = errors are independent, 1 = they coincide"),
     _Shown("double_fault", "double fault, %", "test images that both get wrong", 2, 100.0),
-    _Shown("jensen_shannon", "Jensen–Shannon", "divergence of the predicted probabilities, bits"),
+    _Shown("jensen_shannon", "Jensen–Shannon, bits", "divergence of the predicted probabilities"),
 )
 
 
@@ -58,39 +58,31 @@ def function(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.Ta
             pairs = next(row.pairs for row in own.values() if row)
             said = numbers.count(pairs, "pair") + (", different base weights" if block == "across" else "")
             cells = [_function(own[shown.metric], shown) for shown in _FUNCTION]
-            rows.append([_name(name, theme, said), *cells])
+            rows.append([tables.population(name, theme, said), *cells])
     caption = (
         "Predictions of two members of one population on the test images, mean over the pairs that share "
-        "base weights. Brackets: 95 % intervals, jackknife over masks; below them the chance level."
+        f"base weights. Brackets: {numbers.level(row.estimate for row in found.values())} intervals, "
+        "jackknife over masks; below them the chance level."
     )
     return tables.Table(key, caption, [_NAME, *(shown.column() for shown in _FUNCTION)], rows)
-
-
-def _name(name: str, theme: style.Theme, detail: str) -> tables.Cell:
-    return tables.Cell(name, name, detail, colour=theme.colours[name])
 
 
 def _function(row: records.Function | None, shown: _Shown) -> tables.Cell:
     if row is None:
         return tables.estimate(None, "not measured", shown.scale, shown.digits)
-    levels = {"chance": row.chance, **row.limits}
-    return _beside(tables.brief(row.estimate, "undefined", shown.scale, shown.digits), levels, shown)
+    return _cell(row.estimate, "undefined", shown, {"chance": row.chance, **row.limits})
 
 
-def _beside(cell: tables.Cell, levels: Mapping[str, float | None], shown: _Shown) -> tables.Cell:
-    """A cell with what its value is to be compared with."""
-    said = [
-        f"{name} {numbers.fixed(shown.scale * level, shown.digits) if level else 0}"
-        for name, level in levels.items()
-        if level is not None
-    ]
-    return replace(cell, count="; ".join(said))
+def _cell(
+    found: records.Estimate, otherwise: str, shown: _Shown, levels: dict[str, float | None]
+) -> tables.Cell:
+    return tables.sensible(found, otherwise, shown.scale, shown.digits, levels)
 
 
 _DIVERSITY = (
     _Shown("vendi", "Vendi score", "effective number of masks"),
-    _Shown("nearest_mean", "nearest neighbour", "Hamming distance to the nearest mask, mean", 4),
-    _Shown("nearest_min", "smallest distance", "Hamming distance of the two nearest masks", 4),
+    _Shown("nearest_mean", "nearest neighbour", "Hamming distance to the nearest mask, mean; 0 = equal", 4),
+    _Shown("nearest_min", "smallest distance", "Hamming distance of the two nearest masks; 0 = equal", 4),
     _Shown("distinct", "distinct masks", "masks of which no two are equal", 1),
     _Shown("dimension_bid", "intrinsic dimension, binary", "of the distribution of Hamming distances", 1),
     _Shown("dimension_twonn", "intrinsic dimension, TwoNN", "of the two nearest neighbours", 1),
@@ -109,13 +101,17 @@ def diversity(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.T
         members = next((row.members for row in own if row), 0)
         among = "one draw, mean over draws" if block == "within" else "all draws together"
         cells = [_diversity(row, shown) for row, shown in zip(own, _DIVERSITY, strict=True)]
-        rows.append(
-            [_name(name, theme, ""), tables.Cell(among, among), tables.Cell(f"{members}", members), *cells]
-        )
+        first = [
+            tables.population(name, theme),
+            tables.Cell(among, among),
+            tables.Cell(f"{members}", members),
+        ]
+        rows.append([*first, *cells])
     columns = [_NAME, tables.Column("among masks of", numeric=False), tables.Column("masks")]
     caption = (
-        "How many masks there really are. Brackets: 95 % intervals where there are any; below them matched "
-        "random masks: mean and range."
+        "How many masks there really are. Brackets: "
+        f"{numbers.level(row.estimate for row in found.values())} intervals where there are any; below them "
+        "matched random masks: mean and range."
     )
     return tables.Table(key, caption, [*columns, *(shown.column() for shown in _DIVERSITY)], rows)
 
@@ -123,10 +119,11 @@ def diversity(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.T
 def _diversity(row: records.Diversity | None, shown: _Shown) -> tables.Cell:
     if row is None:
         return tables.estimate(None, "not measured", shown.scale, shown.digits)
-    cell = tables.estimate(row.estimate, row.why or "undefined", shown.scale, shown.digits)
+    digits = numbers.decimals(row.estimate, shown.scale, shown.digits)
+    cell = tables.estimate(row.estimate, row.why or "undefined", shown.scale, digits)
     if row.estimate.value is not None and row.estimate.low is None:
         cell = replace(cell, detail="")  # why a count has no interval is no news in every row
-    beside = numbers.null(row.null, shown.scale, shown.digits)
+    beside = numbers.null(row.null, shown.scale, digits)
     return replace(cell, count=f"random {beside}" if beside else "")
 
 
@@ -152,10 +149,11 @@ def structure(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.T
         own = [analysis.structure(name, shown.metric, axis=shown.axis) for shown in _STRUCTURE]
         if any(own):
             cells = [_structure(row, shown) for row, shown in zip(own, _STRUCTURE, strict=True)]
-            rows.append([_name(name, theme, _members(own)), *cells])
+            rows.append([tables.population(name, theme, _members(own)), *cells])
     caption = (
-        "Structure of whole masks, mean over members. Brackets: 95 % intervals, t over members; below them "
-        "the chance level, of random masks that keep as many weights of each layer."
+        "Structure of whole masks, mean over members. Brackets: "
+        f"{numbers.level(row.estimate for row in analysis.results.structure)} intervals, t over members; "
+        "below them the chance level, of random masks that keep as many weights of each layer."
     )
     return tables.Table(key, caption, [_NAME, *(shown.column() for shown in _STRUCTURE)], rows)
 
@@ -167,8 +165,7 @@ def _members(rows: Sequence[records.Structure | None]) -> str:
 def _structure(row: records.Structure | None, shown: _Shown) -> tables.Cell:
     if row is None:
         return tables.estimate(None, "not measured", shown.scale, shown.digits)
-    cell = tables.brief(row.estimate, row.why or "undefined", shown.scale, shown.digits)
-    return _beside(cell, {"chance": row.chance}, shown)
+    return _cell(row.estimate, row.why or "undefined", shown, {"chance": row.chance})
 
 
 def consensus(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.Table:
@@ -179,16 +176,13 @@ def consensus(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.T
         both = figure.ends(histogram)
         if both is None:
             continue
-        cells = []
-        for row in both:
-            cell = tables.Cell(numbers.percent(row.share), 100.0 * row.share)
-            if row.estimate is not None:
-                cell = tables.brief(row.estimate, "undefined", 100.0, 2)
-            cells.append(_beside(cell, {"chance": row.chance}, shown))
         of, draws = both[0].of, both[0].draws
-        rows.append(
-            [_name(name, theme, ""), tables.Cell(f"{of}", of), tables.Cell(f"{draws}", draws), *cells]
-        )
+        first = [
+            tables.population(name, theme),
+            tables.Cell(f"{of}", of),
+            tables.Cell(f"{draws}", draws),
+        ]
+        rows.append([*first, *(_share(row, shown) for row in both)])
     columns = (
         _NAME,
         tables.Column("masks per draw"),
@@ -196,9 +190,19 @@ def consensus(analysis: load.Analysis, theme: style.Theme, key: str) -> tables.T
         tables.Column("never kept, %", note="share of the weights that no mask keeps"),
         tables.Column("core, %", note="share of the weights that all masks keep"),
     )
+    level = numbers.level(row.estimate for row in analysis.results.consensus if row.estimate)
     caption = (
         "Weights that no mask of a draw of base weights keeps, and that all of them keep, mean over the "
-        "draws. Brackets: 95 % intervals, jackknife over masks; below them the chance level of independent "
-        "masks."
+        f"draws. Brackets: {level} intervals, jackknife over masks; below them the chance level of "
+        "independent masks."
     )
     return tables.Table(key, caption, columns, rows)
+
+
+def _share(row: records.Consensus, shown: _Shown) -> tables.Cell:
+    if row.estimate is not None:
+        return _cell(row.estimate, "undefined", shown, {"chance": row.chance})
+    level = numbers.levels({"chance": row.chance}, shown.scale, shown.digits)
+    return tables.Cell(
+        numbers.percent(row.share, shown.digits), shown.scale * row.share, "no interval", count=level
+    )

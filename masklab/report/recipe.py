@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from masklab.report import load, models, numbers
+from masklab.report import load, models, numbers, sources
 
 REFERENCE_FAN = "reference-fan-scale"
 """Code of the warnings that `fan_scale = reference` gives."""
@@ -32,10 +32,41 @@ _WORDS: dict[tuple[str, Any], str] = {
     ("schedule", "cosine"): "schedule cosine, set once per epoch",
     ("schedule", "cosine-step"): "schedule cosine, set at every step",
     ("schedule", "constant"): "schedule constant",
+    ("augment", "none"): "",
+    ("augment", "flip"): "augment flip (half of the images are mirrored left to right)",
+    ("augment", "crop-flip"): "augment crop-flip (images are padded by 4 zero pixels, cut to their size at a "
+    "random place, and half of them mirrored left to right)",
+    ("augment", "resized-crop-flip"): "augment resized-crop-flip (a random window of 8 to 100 % of the area "
+    "and of sides 3 : 4 to 4 : 3 is stretched to the image's size, and half of them mirrored left to right)",
+    ("augment", "padded-resized-crop-flip"): "augment padded-resized-crop-flip (images are padded by 4 zero "
+    "pixels, a random window of 8 to 100 % of the area and of sides 3 : 4 to 4 : 3 is stretched to the "
+    "image's size, and half of them mirrored left to right)",
+    ("weight_init", "kaiming-normal"): "weight init kaiming-normal, N(0, 2 ÷ fan)",
+    ("weight_init", "kaiming-uniform"): "weight init kaiming-uniform, U(±√(6 ÷ fan))",
+    ("weight_init", "signed-constant"): "weight init signed-constant, √(2 ÷ fan) with random signs",
+    ("weight_init", "uniform"): "weight init uniform, U(±1)",
+    ("score_init", "uniform"): "score init uniform, U(±1 ÷ √fan)",
+    ("score_init", "kaiming-uniform"): "score init kaiming-uniform, U(±√(6 ÷ fan))",
+    ("rank", "abs"): "weights ranked by |score|",
+    ("rank", "signed"): "weights ranked by score, sign included",
     ("selection", "layer"): "",
     ("selection", "global"): "selection global (weights are ranked over all layers together, so the density "
     "of one layer may differ from that of the whole mask)",
+    ("fan_scale", "none"): "fan scale none",
+    ("fan_scale", "kept"): "fan scale kept (the fan of base weights times the density)",
     ("fan_scale", "reference"): "fan scale reference (the fan times 1 − density, the fraction removed)",
+}
+
+_SOURCES: dict[tuple[str, Any], str] = {
+    ("optimizer", "adam"): "kingma2015adam",
+    ("schedule", "cosine"): "loshchilov2017sgdr",
+    ("schedule", "cosine-step"): "loshchilov2017sgdr",
+    ("augment", "resized-crop-flip"): "szegedy2015deeper",
+    ("augment", "padded-resized-crop-flip"): "szegedy2015deeper",
+    ("weight_init", "kaiming-normal"): "he2015delving",
+    ("weight_init", "kaiming-uniform"): "he2015delving",
+    ("weight_init", "signed-constant"): "ramanujan2020hidden",
+    ("rank", "signed"): "chijiwa2021randomization",
 }
 
 
@@ -76,11 +107,12 @@ def network_notes(study: models.Study, *, reestimated: bool = False) -> list[str
     if described.activation == "binary":
         found.append(
             "Activations are binary: +1 where the input is at least 0, −1 elsewhere; backwards they have the "
-            "piecewise linear gradient of Bi-Real Net."
+            f"piecewise linear gradient of Bi-Real Net {sources.cite('liu2018bireal')}."
         )
     if described.buffers:
         found.append(
-            "Batch norm: each member has its own running statistics, with which it is evaluated"
+            "Batch norm normalises by the batch in training, and in evaluation by running statistics that "
+            "each member has of its own"
             + (" (the landscape re-estimates them)" if reestimated else "")
             + "; scale and "
             + (
@@ -130,18 +162,28 @@ def listed(names: list[str]) -> str:
 
 
 def training(settings: Mapping[str, Any]) -> str:
-    """The recipe, setting by setting; what is as plain as can be is left out.
+    """The recipe, setting by setting, with sources; what is as plain as can be is left out.
 
     Examples:
-        >>> training({"epochs": 3, "optimizer": "adam", "warmup_epochs": 0, "selection": "layer"})
-        'epochs 3; optimiser Adam'
-        >>> training({"schedule": "cosine-step", "warmup_epochs": 1, "label_smoothing": 0.1})
-        'schedule cosine, set at every step; linear warm-up over 1 epoch; label smoothing 0.1'
+        >>> training({"epochs": 3, "optimizer": "sgd", "warmup_epochs": 0, "selection": "layer"})
+        'epochs 3; optimiser SGD'
+        >>> training({"optimizer": "adam", "warmup_epochs": 1, "label_smoothing": 0.1})
+        'optimiser Adam [kingma2015adam]; linear warm-up over 1 epoch; label smoothing 0.1'
+        >>> training({"brand_new": [1, 2], "rank": {"of": None}})
+        'brand new 1, 2; rank of = –'
     """
     adam = settings.get("optimizer") == "adam"
     unused = set() if settings.get("selection") == "global" else {"ramp_epochs"}
     parts = (_setting(key, value, adam=adam) for key, value in settings.items() if key not in unused)
     return "; ".join(part for part in parts if part)
+
+
+def overrides(population: models.Population) -> str:
+    """What a population has otherwise than the recipe, setting by setting."""
+    return "; ".join(
+        _setting(key, value, adam=False) or f"{key.replace('_', ' ')} {numbers.plain(value)}"
+        for key, value in population.overrides.items()
+    )
 
 
 def _setting(key: str, value: Any, *, adam: bool) -> str:
@@ -150,12 +192,14 @@ def _setting(key: str, value: Any, *, adam: bool) -> str:
     if key == "warmup_epochs":
         return f"linear warm-up over {_epochs(value)}"
     if key == "ramp_epochs":
-        return f"density lowered to the study's over {_epochs(value)}"
+        cubic = f"along a cubic {sources.cite('zhu2017prune')}"
+        return f"densities below one half reached from there over {_epochs(value)}, {cubic}"
     if key == "momentum" and adam:
         return f"first decay rate {numbers.plain(value)}"
-    if isinstance(value, str) and (key, value) in _WORDS:
-        return _WORDS[key, value]
-    return f"{key.replace('_', ' ')} {numbers.plain(value)}"
+    if not isinstance(value, str):
+        return f"{key.replace('_', ' ')} {numbers.plain(value)}"
+    words = _WORDS.get((key, value), f"{key.replace('_', ' ')} {value}")
+    return f"{words} {sources.cite(_SOURCES[key, value])}" if (key, value) in _SOURCES else words
 
 
 def _epochs(value: Any) -> str:

@@ -1,5 +1,6 @@
 """One look for all figures: colours by population, markers by block, SVG that follows the page's theme."""
 
+import html
 import io
 import re
 import warnings
@@ -23,6 +24,8 @@ INK = "#010203"
 WIDTH = 10.0
 """Width of a full figure in inches; 96 CSS pixels each."""
 
+_HEX = re.compile(r"#[0-9a-f]{6}")
+_STYLED = re.compile(r'<(?P<tag>path|use|g|rect|line)(?P<rest> [^>]*style="(?P<style>[^">]*)")')
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 _FONT = "DejaVu Sans"
 
@@ -46,14 +49,33 @@ class Theme:
         return 1 < len(blocks) <= len(_MARKERS)
 
 
+_SAFE = (
+    "#0173b2",
+    "#de8f05",
+    "#029e73",
+    "#d55e00",
+    "#cc78bc",
+    "#ca9161",
+    "#fbafe4",
+    "#949494",
+    "#ece133",
+    "#56b4e9",
+)
+"""Seaborn's palette `colorblind`, whose import takes longer than most pages need for their tables."""
+
+
 def theme(analyses: Iterable[load.Analysis]) -> Theme:
     """Colours for every population of every study, colour-blind safe for up to ten."""
+    return Theme(colours(list(dict.fromkeys(name for analysis in analyses for name in analysis.names))))
+
+
+def colours(names: Sequence[str]) -> dict[str, str]:
+    """One colour for each name, colour-blind safe for up to ten."""
+    if len(names) <= len(_SAFE):
+        return dict(zip(names, _SAFE, strict=False))
     import seaborn
 
-    names = list(dict.fromkeys(name for analysis in analyses for name in analysis.names))
-    palette: Any = "colorblind" if len(names) <= 10 else "husl"
-    colours = seaborn.color_palette(palette, len(names)).as_hex()
-    return Theme(dict(zip(names, colours, strict=True)))
+    return dict(zip(names, seaborn.color_palette("husl", len(names)).as_hex(), strict=True))
 
 
 @contextmanager
@@ -196,6 +218,37 @@ def inline(text: str, key: str, message: str, width: float) -> Markup:
     )
     body = re.sub(r"^<svg[^>]*>", lambda _: head, body)
     return Markup(re.sub(r"\n\s*", "\n", body))  # noqa: S704  matplotlib escapes text, `head` escapes the message
+
+
+def belongs(artist: "Artist", theme: Theme, name: str) -> None:
+    """Say of what is drawn in ink which population it is of."""
+    artist.set_gid(f"of-{list(theme.colours).index(name)}")
+
+
+def classed(drawing: Markup, theme: Theme) -> Markup:
+    """The same SVG with the class `p<k>` on what is of population k: by colour, by name, or by `belongs`.
+
+    Args:
+        drawing: Made by `svg`.
+        theme: Colours; k counts its populations.
+    """
+    places = {colour: place for place, colour in enumerate(theme.colours.values())}
+    names = {name: place for place, name in enumerate(theme.colours)}
+
+    def coloured(found: re.Match[str]) -> str:
+        own = [places[colour] for colour in _HEX.findall(found["style"]) if colour in places]
+        return f'<{found["tag"]} class="p{own[0]}"{found["rest"]}' if own else found.group()
+
+    def named(found: re.Match[str]) -> str:
+        place = names.get(html.unescape(found["name"]))
+        return found.group() if place is None else f'<text class="p{place}"{found["rest"]}>{found["name"]}<'
+
+    text = re.sub(
+        r'<(?P<tag>path|use|g|rect|line)(?P<rest> [^>]*style="(?P<style>[^">]*)")', coloured, drawing
+    )
+    text = re.sub(r'<g id="[^"]*-of-(\d+)">', r'<g class="p\1">', text)
+    text = re.sub(r"<text(?P<rest>[^>]*)>(?P<name>[^<]*)<", named, text)
+    return Markup(text)  # noqa: S704  only classes were added
 
 
 def _adapt(tag: str, key: str) -> str:

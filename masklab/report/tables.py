@@ -1,6 +1,6 @@
 """Tables of the page as rows of cells; the template only lays them out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from masklab.report import load, models, numbers, recipe, records, style
@@ -17,6 +17,7 @@ class Cell:
         detail: A smaller second line: an interval, or why there is no value.
         colour: Colour of the population's mark before the text.
         count: A smaller third line: how many pairs the value rests on.
+        populations: Populations that the row is about, as far as this cell says; hiding one hides the row.
     """
 
     text: str
@@ -24,6 +25,17 @@ class Cell:
     detail: str = ""
     colour: str = ""
     count: str = ""
+    populations: Sequence[str] = ()
+
+
+def population(name: str, theme: style.Theme, detail: str = "") -> Cell:
+    """The cell of a population: its name behind its colour, with a smaller second line."""
+    return Cell(name, name, detail, colour=theme.colours[name], populations=(name,))
+
+
+def named(name: str, detail: str = "") -> Cell:
+    """The cell of a population where no colour is wanted: one of a pair."""
+    return Cell(name, name, detail, populations=(name,))
 
 
 @dataclass(frozen=True)
@@ -46,22 +58,34 @@ class Table:
 
 
 _SUMMARY = (
-    Column("population", numeric=False),
-    Column("pruner", numeric=False),
-    Column("density", note="fraction of weights kept"),
-    Column("members", note="stored, and on how many draws of base weights; failed ones are named"),
-    Column("accuracy, %", note="test accuracy after the last epoch: mean ± standard deviation over members"),
-    Column("best-epoch accuracy, %", note="test accuracy at the epoch with the best validation accuracy"),
-    Column("Jaccard similarity", note="mean over pairs that share base weights"),
-    Column("its chance level", note="for independent masks with the same per-layer kept counts"),
     Column(
-        "observed ÷ expected",
-        note="kept weights in common over those expected of independent masks; 1 = chance level",
+        "population",
+        numeric=False,
+        note="below it the pruner where the name does not say it, and how often base weights were refreshed",
     ),
-    Column("chance-corrected", note="0 = chance level, 1 = identical"),
-    Column("stability", note="Nogueira's: 0 = chance level, 1 = all masks equal"),
+    Column("density", note="fraction of weights kept; below it the share that is pruned"),
+    Column("members", note="stored, and on how many draws of base weights; failed ones are named"),
+    Column(
+        "accuracy, %",
+        note="test accuracy after the last epoch: mean ± standard deviation over members; below it the mean "
+        "of the epoch with the best validation accuracy",
+    ),
+    Column(
+        "Jaccard similarity",
+        note="weights that both of a pair keep ÷ those that at least one keeps; below it the chance level, "
+        "for independent masks with the same kept counts per layer",
+    ),
+    Column(
+        "chance-corrected",
+        note="0 = chance level, 1 = the most there can be; below it the same given the size |w| of the base "
+        "weights: near 0 where overlap is explained by which weights are large",
+    ),
+    Column(
+        "stability",
+        note="Nogueira's: 0 = chance level, 1 = all masks equal; below it the pairs that it and the overlaps "
+        "rest on",
+    ),
     Column("barrier, points", note="Entezari's, of the test error, within the population"),
-    Column("refresh events", note="per member"),
 )
 
 
@@ -72,63 +96,96 @@ def summary(analyses: Sequence[load.Analysis], theme: style.Theme, key: str) -> 
     for analysis in analyses:
         name = analysis.study.name
         rows += [
-            [*([Cell(name, name)] if several else []), *_population(analysis, population, theme)]
-            for population in analysis.results.populations
+            [*([Cell(name, name)] if several else []), *_population(analysis, own, theme)]
+            for own in analysis.results.populations
         ]
     columns = (*([Column("study", numeric=False)] if several else []), *_SUMMARY)
-    level = next((row.estimate.level for analysis in analyses for row in analysis.results.accuracy), 0.95)
+    level = numbers.level(row.estimate for analysis in analyses for row in analysis.results.accuracy)
     caption = (
-        f"Populations. Brackets: {100.0 * level:g} % intervals. "
-        "Overlap, stability and barrier: members of a population that share base weights. z: standard "
-        "deviations of the mean overlap from its chance level, no measure of size as it grows with the "
-        "number of weights."
+        f"Populations. Brackets: {level} intervals. "
+        "Overlap, stability and barrier: members of a population that share base weights."
     )
     return Table(key, caption, columns, rows)
 
 
-def _population(analysis: load.Analysis, population: models.Population, theme: style.Theme) -> list[Cell]:
-    name = population.name
-    similarity = analysis.overlap(name, name, "jaccard_similarity")
-    corrected = analysis.overlap(name, name, "chance_corrected")
-    path = analysis.path(name, name)
-    chance = None if similarity is None else similarity.chance
-    none = _no_pairs(analysis, population)
-    failed = f"{population.failed} failed" if population.failed else ""
-    missing = population.members - population.stored - population.failed
+def _population(analysis: load.Analysis, own: models.Population, theme: style.Theme) -> list[Cell]:
+    name, none = own.name, _no_pairs(analysis, own)
+    stability = analysis.stability(name)
+    sampled = numbers.count(stability.pairs, "pair") if stability and stability.pairs else ""
+    kept, _, pruned = numbers.density(own.density).partition(" ")
+    absent = {"failed": own.failed, "missing": own.members - own.stored - own.failed}
+    lacking = ", ".join(f"{number} {what}" for what, number in absent.items() if number > 0)
     return [
-        Cell(name, name, colour=theme.colours[name]),
-        Cell(population.pruner, population.pruner, _marks(analysis, population)),
-        _density(population.density),
-        Cell(
-            f"{population.stored}",
-            population.stored,
-            ", ".join(filter(None, [failed, f"{missing} missing" if missing > 0 else ""])),
-            count=numbers.count(population.blocks, "draw"),
-        ),
-        _accuracy(analysis.accuracy(name)),
-        _best_epoch(analysis, population),
-        _with_pairs(estimate(similarity.estimate if similarity else None, none, 1.0, 4), similarity),
-        Cell(numbers.UNDEFINED if chance is None else numbers.fixed(chance, 4), chance),
-        _with_z(analysis.overlap(name, name, "observed_over_expected"), none),
-        estimate(corrected.estimate if corrected else None, none, 1.0, 3),
-        _stability(analysis.stability(name), none),
-        _barrier(path),
-        _events(population),
+        population(name, theme, _marks(analysis, own)),
+        Cell(kept, own.density, pruned.strip("()")),
+        Cell(f"{own.stored}", own.stored, lacking, count=numbers.count(own.blocks, "draw")),
+        _accuracy(analysis, own),
+        _similarity(analysis.overlap(name, name, "jaccard_similarity"), none),
+        _corrected(analysis, name, none),
+        replace(sensible(_of(stability), none, 1.0, 3), count=sampled),
+        _barrier(analysis.path(name, name)),
     ]
 
 
-def _marks(analysis: load.Analysis, population: models.Population) -> str:
-    """What a reader must know of a population before comparing its row with another."""
-    outside = "" if population.compared else ", outside every overlap"
-    replication = "fan_scale = reference, replication only"
-    return "; ".join(
-        part
-        for part in (
-            f"{recipe.mark(population)}{outside}",
-            replication if population.name in recipe.reference_fan(analysis) else "",
-        )
-        if part
-    )
+def _marks(analysis: load.Analysis, own: models.Population) -> str:
+    """The pruner where the name hides it, and what a reader must know before comparing the row."""
+    pruner = "" if own.name == own.pruner or own.name.startswith(f"{own.pruner}-d") else own.pruner
+    outside = "" if own.compared else ", outside every overlap"
+    replicated = own.name in recipe.reference_fan(analysis)
+    replication = "fan_scale = reference, replication only" if replicated else ""
+    return "; ".join(filter(None, (pruner, f"{recipe.mark(own)}{outside}", _refreshed(own), replication)))
+
+
+def _refreshed(own: models.Population) -> str:
+    events = own.refresh_events
+    if not own.refresh or events is None or events.min is None or events.max is None:
+        return ""
+    most = numbers.count(events.max, "refresh", "refreshes")
+    return most if events.min == events.max else f"{events.min}–{most}"
+
+
+def _no_pairs(analysis: load.Analysis, own: models.Population) -> str:
+    if analysis.results.without_pairs and own.compared:
+        return "needs all pairs, which were left out"
+    if not own.compared:
+        return "outside every overlap"
+    return "fewer than two members" if own.stored < 2 else "no two members share base weights"
+
+
+def _accuracy(analysis: load.Analysis, own: models.Population) -> Cell:
+    """Mean ± standard deviation in percent, its interval, and the mean at the best epoch."""
+    row, best = analysis.accuracy(own.name), analysis.accuracy(own.name, "best_epoch_accuracy")
+    if row is None:
+        return Cell(numbers.UNDEFINED, None, "not recorded")
+    digits = numbers.places(analysis.study.data.test or 0)
+    cell = estimate(row.estimate, "undefined", 100.0, digits)
+    if row.estimate.value is not None and row.sd is not None:
+        cell = replace(cell, text=f"{cell.text} ± {numbers.percent(row.sd, digits)}")
+    if best is None or best.estimate.value is None:
+        return cell
+    return replace(cell, count=f"best epoch {numbers.percent(best.estimate.value, digits)}")
+
+
+def _of(row: models.Overlap | records.Measured | None) -> records.Estimate | None:
+    return row.estimate if row else None
+
+
+def _z(row: models.Overlap | None) -> str:
+    return "" if row is None or row.z is None else f"z = {row.z:.3g}".replace("-", "−")
+
+
+def _similarity(row: models.Overlap | None, otherwise: str) -> Cell:
+    return sensible(_of(row), otherwise, 1.0, 4, {"chance": row.chance if row else None})
+
+
+def _corrected(analysis: load.Analysis, name: str, otherwise: str) -> Cell:
+    row = analysis.overlap(name, name, "chance_corrected")
+    given = analysis.overlap(name, name, "chance_corrected_magnitude")
+    cell = sensible(_of(row), otherwise, 1.0, 3)
+    if given is None or given.estimate.value is None:
+        return cell
+    digits = numbers.decimals(given.estimate, 1.0, 3)
+    return replace(cell, count=f"given |w| {numbers.fixed(given.estimate.value, digits)}")
 
 
 def _barrier(path: landscape.Path | None) -> Cell:
@@ -138,51 +195,6 @@ def _barrier(path: landscape.Path | None) -> Cell:
     cell = estimate(path.barrier.entezari_error, "not measured", 100.0, numbers.places(path.images))
     sampled = f"{path.pairs} of {path.of_pairs} pairs" if path.of_pairs else numbers.count(path.pairs, "pair")
     return replace(cell, count=sampled)
-
-
-def _with_pairs(cell: Cell, row: models.Overlap | None) -> Cell:
-    """A cell of an overlap with its number of pairs."""
-    if row is None:
-        return cell
-    return replace(cell, count=numbers.count(row.pairs, "pair"))
-
-
-def _density(density: float) -> Cell:
-    kept, _, pruned = numbers.density(density).partition(" ")
-    return Cell(kept, density, pruned)
-
-
-def _with_z(row: models.Overlap | None, otherwise: str) -> Cell:
-    cell = estimate(row.estimate if row else None, otherwise, 1.0, 3)
-    return cell if row is None or row.z is None else replace(cell, count=f"z = {row.z:.3g}".replace("-", "−"))
-
-
-def _stability(row: records.Measured | None, otherwise: str) -> Cell:
-    return estimate(row.estimate if row else None, otherwise, 1.0, 3)
-
-
-def _no_pairs(analysis: load.Analysis, population: models.Population) -> str:
-    if analysis.results.without_pairs and population.compared:
-        return "needs all pairs, which were left out"
-    if not population.compared:
-        return "outside every overlap"
-    return "fewer than two members" if population.stored < 2 else "no two members share base weights"
-
-
-def _best_epoch(analysis: load.Analysis, population: models.Population) -> Cell:
-    cell = _accuracy(analysis.accuracy(population.name, "best_epoch_accuracy"))
-    untrained = not population.trained and not population.imported
-    return replace(cell, detail="untrained") if untrained and cell.value is None else cell
-
-
-def _accuracy(row: models.Accuracy | None) -> Cell:
-    """Mean ± standard deviation in percent, with the interval of the mean."""
-    if row is None:
-        return Cell(numbers.UNDEFINED, None, "not recorded")
-    cell = estimate(row.estimate, "undefined", 100.0, 2)
-    if row.estimate.value is None or row.sd is None:
-        return cell
-    return Cell(f"{cell.text} ± {numbers.percent(row.sd)}", cell.value, cell.detail)
 
 
 def estimate(found: records.Estimate | None, otherwise: str, scale: float, digits: int) -> Cell:
@@ -215,51 +227,80 @@ def brief(found: records.Estimate, otherwise: str, scale: float, digits: int) ->
     return replace(cell, detail="no interval") if found.value is not None and found.low is None else cell
 
 
-def _events(population: models.Population) -> Cell:
-    events = population.refresh_events
-    if events is None or events.min is None or events.max is None:
-        return Cell(numbers.UNDEFINED)
-    text = f"{events.min}" if events.min == events.max else f"{events.min}–{events.max}"
-    return Cell(text, events.max)
+def sensible(
+    found: records.Estimate | None,
+    otherwise: str,
+    scale: float,
+    digits: int,
+    levels: Mapping[str, float | None] | None = None,
+) -> Cell:
+    """The same as `brief`, in as many decimals as the interval carries, above what it is to be compared with.
+
+    Args:
+        found: The estimate, if there is one.
+        otherwise: Reason why there is none.
+        scale: Factor on everything.
+        digits: Decimals where there is no interval.
+        levels: Levels to compare with by their names, in the same unit; None: it is not known.
+    """
+    if found is None:
+        return estimate(None, otherwise, scale, digits)
+    shown = numbers.decimals(found, scale, digits)
+    return replace(brief(found, otherwise, scale, shown), count=numbers.levels(levels or {}, scale, shown))
+
+
+_PAIRS = (
+    Column("first", numeric=False),
+    Column("second", numeric=False),
+    Column("base weights", numeric=False, note="whether the two of a pair lie over the same draw"),
+    Column("seeds", numeric=False, note="whether the two of a pair have the same seeds"),
+    Column("pairs"),
+    Column("Jaccard similarity", note="below it the chance level"),
+    Column(
+        "observed ÷ expected",
+        note="kept weights in common over those expected of independent masks; 1 = chance level; z: standard "
+        "deviations from it, no measure of size as it grows with the number of weights",
+    ),
+    Column("chance-corrected", note="0 = chance level, 1 = the most there can be"),
+    Column(
+        "given |w|",
+        note="chance-corrected given the size of the base weights (bits permuted within tenths of |w|): near "
+        "0 where overlap is explained by which weights are large",
+    ),
+    Column("barrier, points", note="Entezari's, of the test error, on the straight line"),
+)
 
 
 def pairs(analysis: load.Analysis, key: str) -> Table:
     """Whole-mask overlap and barrier for every pair of populations and every kind of pair."""
-    columns = (
-        Column("first", numeric=False),
-        Column("second", numeric=False),
-        Column("base weights", numeric=False),
-        Column("seeds", numeric=False),
-        Column("pairs"),
-        Column("Jaccard similarity"),
-        Column("its chance level"),
-        Column("chance-corrected"),
-        Column("barrier, points"),
-    )
     imported = {own.name: own.imported for own in analysis.results.populations if own.imported}
     rows = []
     for row in analysis.results.overlap:
         if row.layer != load.WHOLE or row.metric != "chance_corrected":
             continue
         foreign = [imported[name] for name in (row.a, row.b) if name in imported]
-        similarity = analysis.overlap(row.a, row.b, "jaccard_similarity", block=row.block, seed=row.seed)
-        path = analysis.path(row.a, row.b, row.block, row.seed)
-        chance = similarity.chance if similarity else None
+        similarity, ratio, given = (
+            analysis.overlap(row.a, row.b, metric, block=row.block, seed=row.seed)
+            for metric in ("jaccard_similarity", "observed_over_expected", "chance_corrected_magnitude")
+        )
         blocks = "shared" if row.block == "within" else "different"
         if any(source.weights != "whole" for source in foreign):
             blocks = "unknown"
         seeds = "unknown" if foreign else row.seed
         rows.append(
             [
-                Cell(row.a, row.a),
-                Cell(row.b, row.b),
+                named(row.a),
+                named(row.b),
                 Cell(blocks, blocks),
                 Cell(seeds, seeds),
                 Cell(f"{row.pairs:,}", row.pairs),
-                estimate(similarity.estimate if similarity else None, "not computed", 1.0, 4),
-                Cell(numbers.UNDEFINED if chance is None else numbers.fixed(chance, 4), chance),
-                estimate(row.estimate, "not computed", 1.0, 4),
-                _barrier(path),
+                _similarity(similarity, "not computed"),
+                replace(sensible(_of(ratio), "not computed", 1.0, 3), count=_z(ratio)),
+                sensible(row.estimate, "not computed", 1.0, 4),
+                sensible(_of(given), "not computed", 1.0, 4),
+                _barrier(analysis.path(row.a, row.b, row.block, row.seed)),
             ]
         )
-    return Table(key, "Overlap and barrier by pair of populations, whole masks.", columns, rows)
+    level = numbers.level(row.estimate for row in analysis.results.overlap)
+    caption = f"Overlap and barrier by pair of populations, whole masks. Brackets: {level} intervals."
+    return Table(key, caption, _PAIRS, rows)

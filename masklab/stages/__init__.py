@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from masklab.analysis import inputs
-from masklab.archive import Archive, directory, files
+from masklab.archive import Archive, files
 from masklab.archive import places as urls
 from masklab.errors import ArchiveError, ConfigError
 from masklab.landscape import settings
 from masklab.progress import Listener, Silent
 from masklab.stages.analysis import analyze, plan_landscape, walk
+from masklab.stages.reporting import report, report_path, report_text
 from masklab.study import Study
 from masklab.training import run as training
 
@@ -25,6 +26,7 @@ __all__ = [
     "plan_landscape",
     "report",
     "report_path",
+    "report_text",
     "reproduce",
     "show",
     "train",
@@ -185,37 +187,3 @@ def is_analyzed(out: files.Location) -> bool:
         return False  # whatever cannot be read is written anew
     current = inputs.current(out)
     return current is not None and current in page
-
-
-def report_path(out: files.Location) -> files.Location:
-    """Where the page of a single study goes."""
-    return out / directory.REPORT
-
-
-def report(
-    directories: Sequence[files.Location],
-    output: files.Location | None = None,
-    *,
-    listener: Listener | None = None,
-) -> files.Location:
-    """Write one page for one or several analysed studies; default `DIR/report.html`.
-
-    Args:
-        directories: The studies' directories; their `analysis` folders are enough.
-        output: Where the page goes.
-        listener: Told when an analysis is older than the members beside it.
-
-    Raises:
-        ConfigError: Several directories without a name for the page.
-        ArchiveError: A directory has no analysis, or the page cannot be written.
-    """
-    from masklab import report as reports
-
-    if output is None and len(directories) > 1:
-        raise ConfigError("several studies go on one page of their own: name it with -o FILE.html")
-    for out in directories:
-        if files.exists(out / directory.MEMBERS) and inputs.current(out) is None:
-            (listener or Silent()).note(
-                f"{out}: the analysis is not that of the present members; `masklab analyze {out}` makes it so"
-            )
-    return reports.write(directories, output or report_path(directories[0]))

@@ -17,6 +17,11 @@ def null(mean: float, half: float, n: int = 19) -> Row:
 
 def rows(names: list[str], members: list[tuple[int, int, int]], masks: dict) -> Row:
     """All keys that a complete analysis has, for members (population, index, block)."""
+    return {**statistics(names, members), **function(names, members, masks)}
+
+
+def statistics(names: list[str], members: list[tuple[int, int, int]]) -> Row:
+    """The same without what members predict."""
     several = [name for p, name in enumerate(names) if sum(row[0] == p for row in members) > 1]
     draws = len({block for _, _, block in members})
     return {
@@ -28,7 +33,6 @@ def rows(names: list[str], members: list[tuple[int, int, int]], masks: dict) -> 
         "tests": _tests(names, several),
         "clusters": _clusters(several),
         "structure": _structure(names, several),
-        **function(names, members, masks),
         "diversity": _diversity(names),
         "rarefaction": _rarefaction(several),
         "nulls": [{"null": "twins", "text": "random masks", "members": [], "replicates": 19}],
@@ -104,7 +108,7 @@ def _tests(names: list[str], several: list[str]) -> list[Row]:
     share = "r_squared: share of the scatter"
     one = len(names) < 2
     found = [
-        tested("stability against chance", name, None, effect=0.05, p=1e-40, label="stability")
+        tested("stability-against-chance", name, None, effect=0.05, p=1e-40, label="stability")
         for name in several
     ]
     if several:

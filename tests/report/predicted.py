@@ -39,12 +39,12 @@ def function(names: list[str], members: list[tuple[int, int, int]], masks: dict)
         )
     scope["scatter"] = {"shown": len(pairs), "of": len(pairs)}
     for p in sorted({members[i][0] for i, _ in pairs}):
-        found["function"] += _predictions(names[p], 0.001 * p)
-        found["ensembles"] += _ensembles(names[p], 0.001 * p)
+        found["function"] += predictions(names[p], 0.001 * p)
+        found["ensembles"] += ensembles(names[p], 0.001 * p)
     return found
 
 
-def _predictions(name: str, more: float) -> list[Row]:
+def predictions(name: str, more: float) -> list[Row]:
     levels = {
         "disagreement": (0.156, 0.9),
         "normalised_disagreement": (1.456, 1.928),
@@ -63,7 +63,7 @@ def _predictions(name: str, more: float) -> list[Row]:
     return found
 
 
-def _ensembles(name: str, more: float) -> list[Row]:
+def ensembles(name: str, more: float) -> list[Row]:
     return [
         {
             "population": name,

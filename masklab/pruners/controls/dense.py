@@ -1,6 +1,7 @@
 """Dense training of the weights, nothing pruned: the accuracy reference, outside every overlap.
 
-Source: the dense baselines of Ramanujan et al. (CVPR 2020) and of Gorbett & Whitley (arXiv 2303.15953).
+Source: the dense baselines of Ramanujan et al. (CVPR 2020, arXiv 1911.13299) and of Gorbett & Whitley
+(arXiv 2303.15953).
 """
 
 import numpy as np

@@ -1,17 +1,19 @@
 """Accuracy by population: every member, the mean and its interval."""
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from masklab.report import load, models, numbers, recipe, style, text
-from masklab.report.figures import figure
+from masklab.report.figures import bitmaps, broken, dots, figure, shaping
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TITLE = "Accuracy by pruner"
-_TICKS = 10
+_VECTOR_MEMBERS = 2000  # above this the points become one bitmap
+
+Row = tuple[load.Analysis, str, str]
+"""Study, population, label."""
 
 
 def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure:
@@ -29,9 +31,7 @@ def draw_together(analyses: Sequence[load.Analysis], theme: style.Theme, key: st
     return draw_rows(rows, theme, key, "Accuracy in all studies")
 
 
-def draw_rows(
-    rows: Sequence[tuple[load.Analysis, str, str]], theme: style.Theme, key: str, title: str
-) -> figure.Figure:
+def draw_rows(rows: Sequence[Row], theme: style.Theme, key: str, title: str) -> figure.Figure:
     """One row per (study, population, label), first on top."""
     members = [
         [m for m in analysis.results.members if m.population == name and m.accuracy is not None]
@@ -43,31 +43,43 @@ def draw_rows(
         return figure.absent(title, f"{why}, so there is no accuracy to show.")
     message = _message(rows)
     blocks = sorted({block for analysis, _, _ in rows for block in analysis.blocks})
+    data = shaping.table(_data(rows, members))
+    n = sum(map(len, members))
     with style.drawing(key):
         drawing = style.new_figure(0.95 + 0.5 * len(rows))
-        ends = [
-            100.0 * end
-            for analysis, name, _ in rows
-            if (row := analysis.accuracy(name)) is not None
-            for end in (row.estimate.low, row.estimate.high)
-            if end is not None
-        ]
-        values = [100.0 * (member.accuracy or 0.0) for group in members for member in group]
-        ranges = _ranges([*values, *ends])
-        widths = [high - low for low, high in ranges]
-        panels = drawing.subplots(1, len(ranges), sharey=True, squeeze=False, width_ratios=widths)[0]
-        for axes, limits in zip(panels, ranges, strict=True):
+        panels = broken.panels(drawing, _spans(rows, members))
+        for axes in panels:
             for place, ((analysis, name, _), group) in enumerate(zip(rows, members, strict=True)):
-                _points(axes, place, group, theme, blocks)
+                _points(axes, place, group, theme, blocks, raster=n > _VECTOR_MEMBERS)
                 _mean(axes, place, analysis.accuracy(name))
-            ticks = max(1, round(_TICKS * (limits[1] - limits[0]) / sum(widths)))
-            _dress(axes, [_marked(*row) for row in rows], limits, ticks)
+        panels[0].set_yticks(range(len(rows)), [_marked(*row) for row in rows])
+        panels[0].set_ylim(len(rows) - 0.45, -0.55)
         drawing.supxlabel("test accuracy after the last epoch, %", fontsize=9.0)
         style.legend(
             drawing, style.block_entries(theme, blocks), loc="outside upper right", ncols=6, handletextpad=0.2
         )
-        svg = style.svg(drawing, key, message)
-    return figure.Figure(title, message, _caption(rows, sum(map(len, members)), theme, blocks), svg)
+        svg = bitmaps.small(style.svg(drawing, key, message))
+    return figure.Figure(title, message, _caption(rows, n, theme, blocks), svg, data)
+
+
+def _data(rows: Sequence[Row], members: Sequence[Sequence[models.Member]]) -> Iterator[shaping.Row]:
+    """One row per member, and one per mean."""
+    several = len({id(analysis) for analysis, _, _ in rows}) > 1
+    for (analysis, name, _), group in zip(rows, members, strict=True):
+        study: shaping.Row = {"study": analysis.study.name} if several else {}
+        if (mean := analysis.accuracy(name)) is not None and mean.estimate.value is not None:
+            yield {**study, "kind": "mean", **shaping.row(mean, "population", "metric")}
+        for own in group:
+            fields: shaping.Row = {"id": own.id, "block": own.block, "value": own.accuracy}
+            yield {**study, "kind": "member", "population": name, "metric": "accuracy", **fields}
+
+
+def _spans(rows: Sequence[Row], members: Sequence[Sequence[models.Member]]) -> Iterator[broken.Span]:
+    """Every point and interval, in percent."""
+    for (analysis, name, _), group in zip(rows, members, strict=True):
+        yield from ((100.0 * own.accuracy, 100.0 * own.accuracy) for own in group if own.accuracy is not None)
+        if (mean := analysis.accuracy(name)) is not None:
+            yield from dots.span(mean.estimate, 100.0)
 
 
 def _marked(analysis: load.Analysis, name: str, label: str) -> str:
@@ -76,43 +88,31 @@ def _marked(analysis: load.Analysis, name: str, label: str) -> str:
     return "\n".join(filter(None, (label, recipe.mark(population))))
 
 
-def _ranges(values: Sequence[float]) -> list[tuple[float, float]]:
-    """Limits of the axis, in percent: two parts at one scale when a gap takes most of the whole range."""
-    ordered = sorted(values)
-    gaps = [(high - low, place) for place, (low, high) in enumerate(pairwise(ordered), 1)]
-    gap, place = max(gaps, default=(0.0, 0))
-    wide = gap > 0.6 * (ordered[-1] - ordered[0]) and gap > 10.0
-    groups = [ordered[:place], ordered[place:]] if wide else [ordered]
-    pad = max(0.5, 0.08 * sum(group[-1] - group[0] for group in groups))
-    return [(group[0] - pad, group[-1] + pad) for group in groups]
-
-
-def _dress(axes: "Axes", labels: Sequence[str], limits: tuple[float, float], ticks: int) -> None:
-    from matplotlib import ticker
-
-    axes.set_xlim(*limits)
-    axes.xaxis.set_major_locator(ticker.MaxNLocator(ticks, steps=[1, 2, 5, 10]))
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_ylim(len(labels) - 0.45, -0.55)
-    axes.grid(axis="x")
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-
-
 def _points(
-    axes: "Axes", place: int, group: Sequence[models.Member], theme: style.Theme, blocks: Sequence[int]
+    axes: "Axes",
+    place: int,
+    group: Sequence[models.Member],
+    theme: style.Theme,
+    blocks: Sequence[int],
+    *,
+    raster: bool,
 ) -> None:
-    """Members of one population, one below the other so that none hides another."""
+    """Members of one population, one below the other so that none hides another; one artist per draw."""
+    low, high = axes.get_xlim()
+    drawn: dict[int, list[tuple[float, float]]] = {}
     for order, member in enumerate(sorted(group, key=lambda member: (member.block, member.index))):
         lift = 0.0 if len(group) == 1 else 0.44 * order / (len(group) - 1) - 0.12
+        if low <= (x := 100.0 * (member.accuracy or 0.0)) <= high:
+            drawn.setdefault(member.block, []).append((x, place + lift))
+    for block, points in drawn.items():
         axes.plot(
-            100.0 * (member.accuracy or 0.0),
-            place + lift,
-            theme.marker(member.block, blocks),
-            color=theme.colours[member.population],
+            *zip(*points, strict=True),
+            theme.marker(block, blocks),
+            color=theme.colours[group[0].population],
             markersize=5,
             alpha=0.8,
             markeredgewidth=0,
+            rasterized=raster,
         )
 
 
@@ -121,13 +121,11 @@ def _mean(axes: "Axes", place: int, row: models.Accuracy | None) -> None:
         return
     estimate, height = row.estimate, place - 0.27
     if estimate.low is not None and estimate.high is not None:
-        axes.plot(
-            [100.0 * estimate.low, 100.0 * estimate.high], [height, height], color=style.INK, linewidth=1.4
-        )
+        dots.bars(axes, [(height, 100.0 * estimate.low, 100.0 * estimate.high)], style.INK, flat=True)
     axes.plot(100.0 * row.estimate.value, height, "D", color=style.INK, markersize=5)
 
 
-def _message(rows: Sequence[tuple[load.Analysis, str, str]]) -> str:
+def _message(rows: Sequence[Row]) -> str:
     means = [
         (row.estimate.value, label)
         for analysis, name, label in rows
@@ -135,27 +133,27 @@ def _message(rows: Sequence[tuple[load.Analysis, str, str]]) -> str:
     ]
     if not means:
         return "Accuracy of every stored member."
+    digits = numbers.places(min(analysis.study.data.test or 0 for analysis, _, _ in rows))
     (high, best), (low, worst) = max(means), min(means)
     if len(means) == 1:
-        return f"{best} reaches {numbers.percent(high)} % test accuracy on average."
+        return f"{best} reaches {numbers.percent(high, digits)} % test accuracy on average."
     return (
-        f"Mean test accuracy runs from {numbers.percent(low)} % ({worst}) "
-        f"to {numbers.percent(high)} % ({best})."
+        f"Mean test accuracy runs from {numbers.percent(low, digits)} % ({worst}) "
+        f"to {numbers.percent(high, digits)} % ({best})."
     )
 
 
-def _known(rows: Sequence[tuple[load.Analysis, str, str]]) -> str:
+def _known(rows: Sequence[Row]) -> str:
     foreign = any(member.accuracy is None for analysis, _, _ in rows for member in analysis.results.members)
     return "whose accuracy is known " if foreign else ""
 
 
-def _caption(
-    rows: Sequence[tuple[load.Analysis, str, str]], n: int, theme: style.Theme, blocks: Sequence[int]
-) -> str:
+def _caption(rows: Sequence[Row], n: int, theme: style.Theme, blocks: Sequence[int]) -> str:
     estimates = [row.estimate for analysis, name, _ in rows if (row := analysis.accuracy(name)) is not None]
     studies = {id(analysis): analysis for analysis, _, _ in rows}.values()
     outside = [label for analysis, name, label in rows if name not in analysis.compared]
     markers = ", marker by draw of base weights" if theme.blocks_have_markers(blocks) else ""
+    bitmap = " The points are one bitmap." if n > _VECTOR_MEMBERS else ""
     chance = sorted({len(analysis.study.data.classes) for analysis in studies} - {0})
     guess = " or ".join(f"{100.0 / classes:.3g} %" for classes in chance)
     return " ".join(
@@ -163,8 +161,8 @@ def _caption(
         for part in (
             f"n = {numbers.count(n, 'member')}: every stored member {_known(rows)}is a point (colour by "
             f"population{markers}); diamond and line: mean and interval "
-            f"({text.interval_methods(estimates)}). Where a gap would take most of the axis it is left out; "
-            "both parts have one scale.",
+            f"({text.interval_methods(estimates)}).{bitmap} Where a gap would take most of the axis it is "
+            "left out; both parts have one scale.",
             f"Guessing gives {guess}." if guess else "",
             *dict.fromkeys(recipe.near_chance(analysis) for analysis in studies),
             f"Accuracy reference, outside every overlap: {', '.join(outside)}." if outside else "",

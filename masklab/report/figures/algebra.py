@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from masklab.report import load, records, style, text
-from masklab.report.figures import bands, by_layer, dots, figure
+from masklab.report.figures import bands, by_layer, dots, figure, shaping
 from masklab.report.landscape import rows, sentences
 from masklab.report.landscape import text as landscape
 
@@ -35,7 +35,13 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
         entries = [*dots.look_entries(), *by_layer.chance_entry()]
         style.legend_below(drawing, [*style.population_entries(theme, shown), *entries])
         svg = style.svg(drawing, key, message)
-    return figure.Figure(TITLE, message, _caption(analysis, found), svg)
+    names = ("population", "operation", "density_kind", "density", "masks", "sets", "statistics")
+    data = shaping.table(
+        shaping.row(row, *names, "images", "chance", of="accuracy")
+        for row in found
+        if row.accuracy.value is not None
+    )
+    return figure.Figure(TITLE, message, _caption(analysis, found), svg, data)
 
 
 def _series(analysis: load.Analysis, found: Sequence[rows.Algebra], kind: str) -> dots.Series:

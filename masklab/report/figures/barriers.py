@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from masklab.report import load, records, style, text
-from masklab.report.figures import figure, heat, matrices
+from masklab.report.figures import figure, heat, matrices, shaping
 from masklab.report.landscape import rows, sentences
 from masklab.report.landscape import text as landscape
 
@@ -14,12 +14,14 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
     """Matrices of the mean barrier: linear, and the mask path that most pairs of populations have."""
     del theme  # populations stand on the axes
     cells = _cells([row for row in analysis.results.landscape if row.split == "test"])
-    walked = [row for row in analysis.results.landscape if row in cells.values()]
+    chosen = {id(row) for row in cells.values()}
+    walked = [row for row in analysis.results.landscape if id(row) in chosen]
     names = [name for name in analysis.names if any(name in (row.a, row.b) for row in walked)]
+    paths = _shown(walked)
     panels = heat.known(
         {
             f"{path}, {said}": heat.matrix(names, _barrier(cells, path, seed))
-            for path in _shown(walked)
+            for path in paths
             for seed, said in matrices.SEEDS.items()
         }
     )
@@ -27,8 +29,14 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
         why = landscape.nothing(analysis) or "No barrier between members is defined."
         return figure.absent(TITLE, why)
     message = _message(analysis, walked, names)
-    svg = heat.drawing(names, panels, heat.Look("rocket_r", sentences.places(walked)), key, message)
-    return figure.Figure(TITLE, message, _caption(walked, list(panels)), svg)
+    svg = heat.drawing(names, panels, heat.Look("magma_r", sentences.places(walked)), key, message)
+    columns = ("a", "b", "path", "block", "seed", "rule", "statistics", "pairs", "images")
+    data = shaping.table(
+        shaping.row(row, *columns, of="barrier.entezari_error")
+        for row in walked
+        if row.path in paths and row.barrier.entezari_error.value is not None
+    )
+    return figure.Figure(TITLE, message, _caption(walked, list(panels)), svg, data)
 
 
 def _shown(walked: Sequence[rows.Path]) -> list[str]:

@@ -40,6 +40,11 @@ def known(rows: Rows) -> Rows:
     }
 
 
+def flat(rows: Rows) -> list[Row]:
+    """All rows that have a value, population by population."""
+    return [row for own in rows.values() for row in own if row is not None and row.estimate.value is not None]
+
+
 def panel(
     axes: "Axes",
     shown: Mapping[str, Sequence[Level | None]],
@@ -60,9 +65,8 @@ def panel(
     drawn: set[tuple[float | None, ...]] = set()
     for order, (name, rows) in enumerate(shown.items()):
         shift = dots.shift(order, len(shown))
-        for place, row in enumerate(rows):
-            if row is not None:
-                dots.point(axes, place + shift, row.estimate, theme.colours[name], scale)
+        places = [(place + shift, row.estimate) for place, row in enumerate(rows) if row is not None]
+        dots.points(axes, places, theme.colours[name], scale)
         known = [
             (place + shift, scale * row.estimate.value)
             for place, row in enumerate(rows)
@@ -72,15 +76,12 @@ def panel(
         chance = tuple(None if row is None or row.chance is None else round(row.chance, 9) for row in rows)
         if chance not in drawn:
             drawn.add(chance)
-            for place, level in enumerate(chance):
-                if level is not None:
-                    axes.plot(
-                        [place - 0.38, place + 0.38],
-                        [scale * level] * 2,
-                        "--",
-                        color=style.INK,
-                        linewidth=1.1,
-                    )
+            levels = [
+                (scale * level, place - 0.38, place + 0.38)
+                for place, level in enumerate(chance)
+                if level is not None
+            ]
+            dots.bars(axes, levels, style.INK, flat=True, linestyle="--", linewidth=1.1)
     longest = max((len(line) for layer in layers for line in layer.split("\n")), default=0)
     steep = len(layers) * longest > 60
     axes.set_xticks(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from masklab.report import load, style, text
-from masklab.report.figures import bands, figure
+from masklab.report.figures import bands, figure, shaping
 from masklab.report.landscape import rows, sentences
 from masklab.report.landscape import text as landscape
 
@@ -35,7 +35,9 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
         shown = [name for name in analysis.names if any(name in own for own in panels.values())]
         style.legend_below(drawing, [*style.population_entries(theme, shown), *_entry(panels)])
         svg = style.svg(drawing, key, message)
-    return figure.Figure(TITLE, message, _caption(panels), svg)
+    names = ("population", "path", "epoch", "to", "statistics", "members", "images", "threshold")
+    data = shaping.table(shaping.row(row, *names, of="barrier.entezari_error") for row in _all(panels))
+    return figure.Figure(TITLE, message, _caption(panels), svg, data)
 
 
 def _why(analysis: load.Analysis) -> str:

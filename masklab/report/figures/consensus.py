@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from masklab.report import load, numbers, records, style, text
-from masklab.report.figures import figure
+from masklab.report.figures import dots, figure, shaping
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -28,17 +28,27 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
     lines = -(-len(drawn) // columns)
     with style.drawing(key):
         drawing = style.new_figure(1.9 * lines + 0.7)
-        grid = drawing.subplots(lines, columns, squeeze=False).ravel()
-        for axes, (name, rows) in zip(grid, drawn.items(), strict=False):
+        grid = drawing.subplots(lines, columns, squeeze=False)
+        for axes, (name, rows) in zip(grid.ravel(), drawn.items(), strict=False):
             _panel(axes, rows, theme.colours[name])
             axes.set_title(_short(name), fontsize=8.5)
-        for axes in grid[len(drawn) :]:
+        for axes in grid.ravel()[len(drawn) :]:
             axes.set_visible(False)
-        for axes in grid[::columns]:
+        for axes in grid[:, 0]:
             axes.set_ylabel("weights, %")
         style.legend_below(drawing, _chance())
         svg = style.svg(drawing, key, message)
-    return figure.Figure(TITLE, message, _caption(panels, len(drawn)), svg)
+    note = "Further populations stand in analysis/consensus.csv." if len(drawn) < len(panels) else ""
+    data = shaping.table((_datum(row) for rows in drawn.values() for row in rows), note)
+    return figure.Figure(TITLE, message, _caption(panels, len(drawn)), svg, data)
+
+
+def _datum(row: records.Consensus) -> shaping.Row:
+    names = ("population", "layer", "block", "of", "draws", "kept_by", "share", "chance")
+    ends = ("low", "high", "level", "n")
+    return {name: getattr(row, name) for name in names} | {
+        name: getattr(row.estimate, name, None) for name in ends
+    }
 
 
 def histograms(analysis: load.Analysis) -> dict[str, list[records.Consensus]]:
@@ -78,10 +88,12 @@ def _panel(axes: "Axes", rows: list[records.Consensus], colour: str) -> None:
         levels[row.kept_by] = np.nan if row.chance is None else 100.0 * row.chance
     axes.stairs(shares, edges, fill=True, color=colour, alpha=0.75, linewidth=0)
     axes.stairs(levels, edges, color=style.INK, linewidth=1.1, linestyle="--", baseline=None)
-    for row in rows:
-        if row.estimate and row.estimate.low is not None and row.estimate.high is not None:
-            ends = [100.0 * row.estimate.low, 100.0 * row.estimate.high]
-            axes.plot([row.kept_by] * 2, ends, color=style.INK, linewidth=1.3)
+    ends = [
+        (float(row.kept_by), 100.0 * row.estimate.low, 100.0 * row.estimate.high)
+        for row in rows
+        if row.estimate and row.estimate.low is not None and row.estimate.high is not None
+    ]
+    dots.bars(axes, ends, style.INK)
     step = max(1, -(-of // 6))
     axes.set_xticks([*range(0, of, step), of] if of % step else range(0, of + 1, step))
     axes.set_ylim(bottom=0.0)
@@ -111,11 +123,12 @@ def _message(panels: dict[str, list[records.Consensus]]) -> str:
     if not known:
         return "Share of the weights that so many masks of a population keep."
     name, row, chance = max(known, key=lambda one: one[1].share / one[2])
-    interval = numbers.interval(row.estimate, 100.0, 2) if row.estimate else ""
+    digits = shaping.digits([row.estimate] if row.estimate else [], 100.0, 2)
+    interval = numbers.interval(row.estimate, 100.0, digits) if row.estimate else ""
+    share, level = numbers.percent(row.share, digits), numbers.percent(chance, digits)
     return (
-        f"Largest core, against chance: {name}, where all {row.of} masks keep {numbers.percent(row.share)} % "
-        f"{interval + ' ' if interval else ''}of the weights; independent masks would "
-        f"{numbers.percent(chance)} %."
+        f"Largest core, against chance: {name}, where all {row.of} masks keep {share} % "
+        f"{interval + ' ' if interval else ''}of the weights; independent masks would {level} %."
     )
 
 

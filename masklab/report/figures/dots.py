@@ -1,6 +1,7 @@
 """Points with their intervals, side by side by population within groups, as several figures have them."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from masklab.report import records, style
@@ -13,27 +14,76 @@ Series = Mapping[str, Mapping[str, records.Estimate]]
 """Population → group → estimate; a group may lack."""
 
 
-def point(
-    axes: "Axes", x: float, estimate: records.Estimate, colour: str, scale: float, *, hollow: bool = False
+def points(
+    axes: "Axes",
+    places: Sequence[tuple[float, records.Estimate]],
+    colour: str,
+    scale: float,
+    *,
+    hollow: bool = False,
+    flat: bool = False,
 ) -> None:
-    """One estimate with its interval; nothing where it is undefined.
+    """Estimates in one colour, each with its interval; nothing where one is undefined.
 
     Args:
         axes: Where to draw.
-        x: Its place.
-        estimate: What to draw.
-        colour: Its colour.
+        places: Place of each on the axis, and what to draw there.
+        colour: Their colour.
         scale: Factor on all values: 100 for percent.
-        hollow: Draw a ring instead of a disc.
+        hollow: Draw rings instead of discs.
+        flat: Values lie along the horizontal axis; else they stand.
     """
-    if estimate.value is None:
+    known = [(x, scale * own.value) for x, own in places if own.value is not None]
+    if not known:
         return
-    if estimate.low is not None and estimate.high is not None:
-        axes.plot([x, x], [scale * estimate.low, scale * estimate.high], color=colour, linewidth=1.4)
+    bars(
+        axes,
+        [
+            (x, scale * own.low, scale * own.high)
+            for x, own in places
+            if own.value is not None and own.low is not None and own.high is not None
+        ],
+        colour,
+        flat=flat,
+    )
     look: dict[str, Any] = (
         {"markerfacecolor": "none", "markeredgewidth": 1.2} if hollow else {"markeredgewidth": 0}
     )
-    axes.plot(x, scale * estimate.value, "o", color=colour, markersize=4.5, **look)
+    where, values = zip(*known, strict=True)
+    ends = (values, where) if flat else (where, values)
+    axes.plot(*ends, "o", color=colour, markersize=4.5, **look)
+
+
+def bars(
+    axes: "Axes",
+    ends: Sequence[tuple[float, float, float]],
+    colour: str,
+    *,
+    flat: bool = False,
+    **look: Any,
+) -> None:
+    """Straight lines of one colour as a single artist: many small ones are slow to draw.
+
+    Args:
+        axes: Where to draw.
+        ends: (place, from, to) of each.
+        colour: Their colour.
+        flat: Lines lie, and places are heights; else they stand.
+        look: Passed on to matplotlib.
+    """
+    if not ends:
+        return
+    places = [at for place, _, _ in ends for at in (place, place, math.nan)]
+    values = [at for _, low, high in ends for at in (low, high, math.nan)]
+    options: dict[str, Any] = {"linewidth": 1.4, **look}
+    axes.plot(*((values, places) if flat else (places, values)), color=colour, **options)
+
+
+def span(estimate: records.Estimate, scale: float) -> Iterator[tuple[float, float]]:
+    """From the smallest to the largest number that is drawn of an estimate, if any is."""
+    ends = [end for end in (estimate.value, estimate.low, estimate.high) if end is not None]
+    if estimate.value is not None:
+        yield scale * min(ends), scale * max(ends)
 
 
 def shift(order: int, number: int, width: float = 0.44) -> float:
@@ -54,10 +104,9 @@ def draw(
         hollow: Draw rings instead of discs, a little to the side.
     """
     for order, (name, own) in enumerate(series.items()):
-        for place, group in enumerate(groups):
-            if group in own:
-                x = place + shift(order, len(series), 0.6) + (0.035 if hollow else 0.0)
-                point(axes, x, own[group], theme.colours[name], 100.0, hollow=hollow)
+        beside = shift(order, len(series), 0.6) + (0.035 if hollow else 0.0)
+        places = [(place + beside, own[group]) for place, group in enumerate(groups) if group in own]
+        points(axes, places, theme.colours[name], 100.0, hollow=hollow)
     axes.set_xticks(range(len(groups)), groups)
     axes.set_xlim(-0.6, len(groups) - 0.4)
     axes.tick_params(axis="x", length=0)

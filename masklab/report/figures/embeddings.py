@@ -1,10 +1,10 @@
 """Members as points in the plane, every embedding above the same of random masks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from masklab.report import load, numbers, records, style, text
-from masklab.report.figures import figure
+from masklab.report.figures import bitmaps, figure, shaping
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,8 +39,19 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
         names = [name for name in analysis.names if name in placed]
         style.legend_below(drawing, style.population_entries(theme, names))
         style.legend(drawing, style.block_entries(theme, analysis.blocks), loc="outside upper right", ncols=6)
-        svg = style.svg(drawing, key, message)
-    return figure.Figure(TITLE, message, _caption(shown, theme, analysis), svg)
+        svg = bitmaps.small(style.svg(drawing, key, message))
+    data = shaping.table(_data(analysis, shown))
+    return figure.Figure(TITLE, message, _caption(shown, theme, analysis), svg, data)
+
+
+def _data(analysis: load.Analysis, shown: Sequence[records.Embedding]) -> Iterator[shaping.Row]:
+    for embedding in shown:
+        kinds = {"members": embedding.points, "random twin": embedding.twin.points if embedding.twin else []}
+        for kind, points in kinds.items():
+            for point in points:
+                own = analysis.members[point.id]
+                member: shaping.Row = {"id": point.id, "population": own.population, "block": own.block}
+                yield {"method": embedding.method, "kind": kind, **member, "x": point.x, "y": point.y}
 
 
 def _why(analysis: load.Analysis) -> str:
@@ -62,6 +73,7 @@ def _panel(
     for point in points:
         member = analysis.members[point.id]
         groups.setdefault((member.population, member.block), []).append(point)
+    many = len(points) > _VECTOR_MEMBERS
     for (population, block), own in groups.items():
         axes.plot(
             [point.x for point in own],
@@ -69,10 +81,10 @@ def _panel(
             theme.marker(block, analysis.blocks),
             linestyle="none",
             color=theme.colours[population],
-            markersize=4.5,
+            markersize=3.5 if many else 4.5,
             alpha=0.8,
             markeredgewidth=0,
-            rasterized=len(points) > _VECTOR_MEMBERS,
+            rasterized=many,
         )
     axes.grid(visible=True)
 
@@ -81,6 +93,7 @@ def _label(axes: "Axes", embedding: records.Embedding, explained: Sequence[float
     labels = [_axis(embedding.axes, explained, axis) for axis in (0, 1)]
     axes.set_xlabel(labels[0], fontsize=8)
     axes.set_ylabel(labels[1], fontsize=8)
+    axes.locator_params(nbins=5)
     axes.tick_params(length=0, labelbottom=False, labelleft=False)  # only distances have a meaning
     if embedding.method in {"pcoa", "mds"}:
         axes.set_aspect("equal", adjustable="datalim")
@@ -127,10 +140,12 @@ def _caption(shown: Sequence[records.Embedding], theme: style.Theme, analysis: l
         for row in analysis.results.embeddings
         if not row.points and row.why
     )
+    bitmap = " The points of a panel are one bitmap." if n > _VECTOR_MEMBERS else ""
     parts = [
         f"n = {numbers.count(n, 'member')}; colour by population{markers}; distance: {distances}. Below: one "
         "set of random masks with the same kept counts, as chance would draw it. Trust: trustworthiness, 1 "
-        "where near points are near masks. No intervals; percentages are shares of the inertia.",
+        "where near points are near masks. No intervals; percentages are shares of the inertia."
+        f"{bitmap}",
         f"Chance level of the trustworthiness, mean and range: {tests}."
         if tests
         else "Chance level: unknown.",

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from masklab.report import load, records, style, text
-from masklab.report.figures import figure, scatter
+from masklab.report import load, numbers, records, style, text
+from masklab.report.figures import figure, scatter, shaping
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -31,7 +31,16 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
         shown = [name for name in analysis.names if any(name in series for series in panels.values())]
         style.legend_below(drawing, [*style.population_entries(theme, shown), _independent()])
         svg = style.svg(drawing, key, message)
-    return figure.Figure(TITLE, message, _caption(panels), svg)
+    data = shaping.table(
+        {
+            **shaping.row(row, "population", "rule", "size", "members", "images", of="gain"),
+            "chance": _chance(row),
+        }
+        for series in panels.values()
+        for rows in series.values()
+        for row in rows
+    )
+    return figure.Figure(TITLE, message, _caption(panels), svg, data)
 
 
 def _why(analysis: load.Analysis) -> str:
@@ -66,11 +75,7 @@ def _panel(axes: "Axes", series: Series, theme: style.Theme) -> None:
         if len(known) > 1:
             places, lows, highs = zip(*known, strict=True)
             axes.fill_between(places, lows, highs, color=colour, alpha=0.13, linewidth=0)
-        levels = [
-            (row.size, 100.0 * (row.independent - row.mean_member))
-            for row in rows
-            if row.independent is not None and row.mean_member is not None
-        ]
+        levels = [(row.size, 100.0 * level) for row in rows if (level := _chance(row)) is not None]
         if levels:
             axes.plot(*zip(*levels, strict=True), ":", color=colour, linewidth=1.1)
     ticks = sorted({row.size for rows in series.values() for row in rows})
@@ -79,6 +84,13 @@ def _panel(axes: "Axes", series: Series, theme: style.Theme) -> None:
     axes.minorticks_off()
     axes.set_xlabel("members of the ensemble")
     axes.grid(visible=True)
+
+
+def _chance(row: records.Ensemble) -> float | None:
+    """The gain if the members' errors were independent."""
+    if row.independent is None or row.mean_member is None:
+        return None
+    return row.independent - row.mean_member
 
 
 def _independent() -> "tuple[Artist, str]":
@@ -90,11 +102,11 @@ def _independent() -> "tuple[Artist, str]":
 def _message(series: Series) -> str:
     largest = {name: rows[-1] for name, rows in series.items()}
     name, row = max(largest.items(), key=lambda one: one[1].gain.value or 0.0)
-    low, high = row.gain.low, row.gain.high
-    interval = f" [{100.0 * low:.1f}, {100.0 * high:.1f}]" if low is not None and high is not None else ""
+    digits = shaping.digits([row.gain], 100.0, numbers.places(row.images))
+    interval = numbers.interval(row.gain, 100.0, digits)
     return (
-        f"Largest gain of all members together: {name}, {100.0 * (row.gain.value or 0.0):.1f}{interval} "
-        f"points with {row.size} members over their mean accuracy."
+        f"Largest gain of all members together: {name}, {numbers.percent(row.gain.value or 0.0, digits)}"
+        f"{' ' + interval if interval else ''} points with {row.size} members over their mean accuracy."
     )
 
 

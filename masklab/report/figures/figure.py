@@ -1,10 +1,29 @@
 """What a figure is on the page."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from masklab.report import load
+
+
+Value = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Data:
+    """The numbers that a figure draws, as they are downloaded: fractions, not percent, at full precision.
+
+    Attributes:
+        columns: Names of the columns, in the words of `results.json`.
+        rows: One tuple of values per row.
+        note: What is not in it, and where that lies; empty when all is.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Value]]
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -16,12 +35,14 @@ class Figure:
         message: What it shows, in a sentence; also its label for screen readers.
         caption: Number of members or pairs, what is shown, interval, chance level.
         svg: The drawing, or None with `caption` saying why.
+        data: What is drawn; None without a drawing.
     """
 
     title: str
     message: str
     caption: str
     svg: Markup | None
+    data: Data | None = None
 
 
 def uncounted(analysis: load.Analysis) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from masklab.report import load, style, text
-from masklab.report.figures import bands, by_layer, figure
+from masklab.report.figures import bands, by_layer, figure, shaping
 from masklab.report.landscape import rows, sentences
 from masklab.report.landscape import text as landscape
 
@@ -45,7 +45,11 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
         shown = [name for name in analysis.names if any(name in own for own in panels.values())]
         style.legend_below(drawing, [*style.population_entries(theme, shown), *by_layer.chance_entry()])
         svg = style.svg(drawing, key, message)
-    return figure.Figure(TITLE, message, _caption(panels), svg)
+    names = ("population", "kind", "layer", "share", "flips", "statistics")
+    data = shaping.table(
+        shaping.row(row, *names, "members", "images", "chance", of="accuracy") for row in _all(panels)
+    )
+    return figure.Figure(TITLE, message, _caption(panels), svg, data)
 
 
 def _panels(analysis: load.Analysis) -> Panels:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from masklab.report import load, style, text
-from masklab.report.figures import algebra, bands, by_layer, figure
+from masklab.report.figures import algebra, bands, by_layer, figure, shaping
 from masklab.report.landscape import rows, sentences
 from masklab.report.landscape import text as landscape
 
@@ -36,7 +36,11 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
         axes.grid(visible=True)
         style.legend_below(drawing, [*style.population_entries(theme, series), *by_layer.chance_entry()])
         svg = style.svg(drawing, key, message)
-    return figure.Figure(TITLE, message, _caption(analysis, series), svg)
+    names = ("population", "operation", "masks", "density_kind", "density", "sets", "statistics")
+    data = shaping.table(
+        shaping.row(row, *names, "images", "chance", of="accuracy") for own in series.values() for row in own
+    )
+    return figure.Figure(TITLE, message, _caption(analysis, series), svg, data)
 
 
 def _series(analysis: load.Analysis) -> Series:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from masklab.report import load, records, style, text
-from masklab.report.figures import bands, by_layer, figure, matrices
+from masklab.report.figures import bands, by_layer, figure, matrices, shaping
 from masklab.report.landscape import rows, sentences
 from masklab.report.landscape import text as landscape
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 TITLE = "Accuracy on straight lines between populations"
 _MOST = 4  # panels side by side
 _SHOWN = 12  # populations with panels of their own
+_LINES = 400  # in all panels together
 _LONG_NAME = 28  # letters; panels with longer titles need twice the room
 
 Panels = Mapping[tuple[str, records.Seed], Sequence[rows.Path]]
@@ -31,11 +32,6 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
     if not found:
         why = landscape.nothing(analysis) or "No two populations have members that a line could join."
         return figure.absent(TITLE, why)
-    panels = {
-        f"members of {matrices.SEEDS[seed]}": own
-        for seed in matrices.SEEDS
-        if (own := [row for row in found if row.seed == seed])
-    }
     message = _message(analysis, found)
     panels = _panels(analysis, found)
     columns = _columns(panels)
@@ -59,7 +55,15 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
         shown = [name for name in analysis.names if any(name in (row.a, row.b) for row in found)]
         style.legend_below(drawing, [*style.population_entries(theme, shown), *by_layer.chance_entry()])
         svg = style.svg(drawing, key, message)
-    return figure.Figure(TITLE, message, _caption(found, {name for name, _ in panels}), svg)
+    names = ("a", "b", "path", "block", "seed", "rule", "statistics", "pairs", "images", "chance")
+    shown = {name for name, _ in panels}
+    drawn = [row for row in found if not shown.isdisjoint((row.a, row.b))]
+    data = shaping.table(
+        {**{name: getattr(row, name) for name in names}, "t": t, "accuracy_mean": value}
+        for row in drawn
+        for t, value in zip(row.points, row.accuracy.mean, strict=True)
+    )
+    return figure.Figure(TITLE, message, _caption(found, shown), svg, data)
 
 
 def _lines(analysis: load.Analysis) -> list[rows.Path]:
@@ -75,13 +79,18 @@ def _lines(analysis: load.Analysis) -> list[rows.Path]:
 
 def _panels(analysis: load.Analysis, found: Sequence[rows.Path]) -> Panels:
     """Lines that start in each of the first populations, with different and with equal seeds."""
-    names = [name for name in analysis.names if any(name in (row.a, row.b) for row in found)]
-    cells: Panels = {
-        (name, seed): [row for row in found if row.seed == seed and name in (row.a, row.b)]
-        for name in names[:_SHOWN]
+    cells: dict[tuple[str, records.Seed], list[rows.Path]] = {}
+    for row in found:
+        for name in (row.a, row.b):
+            cells.setdefault((name, row.seed), []).append(row)
+    names = [name for name in analysis.names if any((name, seed) in cells for seed in matrices.SEEDS)]
+    shown = max(1, min(_SHOWN, _LINES * len(names) // (2 * len(found))))
+    return {
+        (name, seed): cells[name, seed]
+        for name in names[:shown]
         for seed in matrices.SEEDS
+        if (name, seed) in cells
     }
-    return {cell: own for cell, own in cells.items() if own}
 
 
 def _columns(panels: Panels) -> int:
@@ -100,6 +109,7 @@ def _panel(axes: "Axes", name: str, found: Sequence[rows.Path], theme: style.The
         else:
             axes.plot([1.0 - t for t in row.points], mean, color=theme.colours[row.a], linewidth=1.3)
     axes.set_xlim(0.0, 1.0)
+    axes.set_xticks([0.0, 0.5, 1.0])
     axes.grid(visible=True)
 
 

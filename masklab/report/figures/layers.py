@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from masklab.report import load, models, numbers, records, style, text
-from masklab.report.figures import by_layer, figure
+from masklab.report.figures import by_layer, figure, shaping
 
 TITLE = "Overlap by layer"
 _BLOCKS: dict[records.Block, str] = {"within": "same base weights", "across": "different base weights"}
@@ -29,7 +29,10 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
     message = _message(next(iter(panels.values())), layers, "mean Jaccard similarity")
     titles = {f"pairs with {_BLOCKS[block]}": rows for block, rows in panels.items()}
     svg = _svg(analysis, theme, key, message, titles, "Jaccard similarity")
-    return figure.Figure(TITLE, message, _caption(panels), svg)
+    shown = [row for rows in panels.values() for row in by_layer.flat(rows)]
+    names = ("a", "b", "layer", "metric", "block", "seed", "chance", "pairs")
+    data = shaping.table(shaping.row(row, *names) for row in shown)
+    return figure.Figure(TITLE, message, _caption(panels), svg, data)
 
 
 def _stability(analysis: load.Analysis, theme: style.Theme, key: str, layers: Sequence[str]) -> figure.Figure:
@@ -42,14 +45,17 @@ def _stability(analysis: load.Analysis, theme: style.Theme, key: str, layers: Se
         return figure.absent(TITLE, f"{why}{figure.uncounted(analysis)}.")
     message = _message(rows, layers, "stability")
     svg = _svg(analysis, theme, key, message, {"masks with same base weights": rows}, "stability")
-    found = [row for own in rows.values() for row in own if row is not None]
+    found = by_layer.flat(rows)
     caption = (
         f"n = {text.span([row.estimate.n for row in found])} members per point. Point and line: Nogueira's "
         "stability of the masks of a population and its interval "
         f"({text.interval_methods([row.estimate for row in found])}); layers in network order. Dashed: "
         "chance level, 0 for independent masks; 1: all masks are equal."
     )
-    return figure.Figure(TITLE, message, caption, svg)
+    data = shaping.table(
+        shaping.row(row, "population", "layer", "metric", "block", "chance", "pairs") for row in found
+    )
+    return figure.Figure(TITLE, message, caption, svg, data)
 
 
 def _svg(
@@ -94,16 +100,18 @@ def _message(panel: by_layer.Rows, layers: Sequence[str], measure: str) -> str:
     if not excess:
         return f"In no layer does the interval of the {measure} lie above its chance level."
     _, name, layer, row = max(excess, key=lambda one: one[0])
-    value, interval = numbers.fixed(row.estimate.value or 0.0, 3), numbers.interval(row.estimate, 1.0, 3)
+    digits = shaping.digits([row.estimate], 1.0, 3)
+    value = numbers.fixed(row.estimate.value or 0.0, digits)
+    interval = numbers.interval(row.estimate, 1.0, digits)
     return (
         f"{len(excess)} of {sum(map(len, panel.values()))} intervals lie above chance; the farthest is "
-        f"{name} in layer {layer}: {value} {interval} against {numbers.fixed(row.chance or 0.0, 3)} "
+        f"{name} in layer {layer}: {value} {interval} against {numbers.fixed(row.chance or 0.0, digits)} "
         f"(n = {row.estimate.n}; intervals are not corrected for the choice)."
     )
 
 
 def _caption(panels: dict[records.Block, by_layer.Rows]) -> str:
-    rows = [row for panel in panels.values() for group in panel.values() for row in group if row is not None]
+    rows = [row for panel in panels.values() for row in by_layer.flat(panel)]
     pairs = text.span([row.pairs for row in rows if isinstance(row, models.Overlap)])
     return (
         f"n = {pairs} pairs of members per point. Point and line: mean Jaccard similarity of the pairs "

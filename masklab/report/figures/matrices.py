@@ -1,11 +1,9 @@
 """Pruner by pruner: chance-corrected overlap."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 
-import numpy as np
-
-from masklab.report import load, numbers, records, style, text
-from masklab.report.figures import figure, heat
+from masklab.report import load, models, numbers, records, style, text
+from masklab.report.figures import figure, heat, shaping
 
 TITLE = "Pruner by pruner"
 SEEDS: dict[records.Seed, str] = {"different": "different seeds", "same": "same seeds"}
@@ -23,9 +21,13 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
     if not panels:
         why = "There are no pairs of members to compare"
         return figure.absent(TITLE, figure.without_pairs(analysis, why))
-    message = _message(analysis, panels)
-    svg = heat.drawing(analysis.compared, panels, heat.Look("viridis", 3), key, message)
-    return figure.Figure(TITLE, message, _caption(analysis), svg)
+    shown = _shown(analysis)
+    message = _message(analysis, shown)
+    digits = shaping.digits([row.estimate for row in shown], 1.0, 3)
+    svg = heat.drawing(analysis.compared, panels, heat.Look("viridis", digits), key, message)
+    names = ("a", "b", "layer", "metric", "block", "seed", "chance", "pairs")
+    data = shaping.table(shaping.row(row, *names) for row in shown if row.estimate.value is not None)
+    return figure.Figure(TITLE, message, _caption(analysis, shown), svg, data)
 
 
 def _overlap(analysis: load.Analysis, seed: records.Seed) -> Callable[[str, str], float | None]:
@@ -36,42 +38,40 @@ def _overlap(analysis: load.Analysis, seed: records.Seed) -> Callable[[str, str]
     return value
 
 
+def _shown(analysis: load.Analysis) -> list[models.Overlap]:
+    """Rows of the cells."""
+    block = _block(analysis)
+    return [
+        row
+        for row in analysis.results.overlap
+        if row.metric == "chance_corrected" and row.layer == load.WHOLE and row.block == block
+    ]
+
+
 def _block(analysis: load.Analysis) -> records.Block:
     """Pairs that share base weights, unless there are none at all."""
     return "within" if any(row.block == "within" for row in analysis.results.overlap) else "across"
 
 
-def _message(analysis: load.Analysis, panels: Mapping[str, heat.Matrix]) -> str:
-    cells = [
-        (
-            float(matrix[row, column]),
-            title.partition(", ")[2],
-            analysis.compared[column],
-            analysis.compared[row],
-        )
-        for title, matrix in panels.items()
-        for row, column in zip(*np.tril_indices(len(matrix), -1), strict=True)
-        if not np.isnan(matrix[row, column])
-    ]
-    if not cells:
+def _message(analysis: load.Analysis, shown: Sequence[models.Overlap]) -> str:
+    found = [(row.estimate.value, row) for row in shown if row.a != row.b and row.estimate.value is not None]
+    if not found:
         return "Overlap for every pair of pruners."
-    value, seeds, first, second = max(cells)
-    if any(own.imported for own in analysis.results.populations if own.name in (first, second)):
+    value, row = max(found, key=lambda one: one[0])
+    seeds = SEEDS[row.seed]
+    if any(own.imported for own in analysis.results.populations if own.name in (row.a, row.b)):
         seeds = "seeds unknown"
-    overlap = numbers.fixed(value, 3)
+    digits = shaping.digits([row.estimate], 1.0, 3)
+    interval = numbers.interval(row.estimate, 1.0, digits)
     return (
-        f"The closest two populations are {first} and {second}, {seeds}: chance-corrected overlap {overlap}."
+        f"The closest two populations are {row.a} and {row.b}, {seeds}: chance-corrected overlap "
+        f"{numbers.fixed(value, digits)}{' ' + interval if interval else ''} "
+        f"(n = {numbers.count(row.pairs, 'pair')})."
     )
 
 
-def _caption(analysis: load.Analysis) -> str:
-    block = _block(analysis)
-    rows = [
-        row
-        for row in analysis.results.overlap
-        if row.metric == "chance_corrected" and row.layer == load.WHOLE and row.block == block
-    ]
-    shared = "share" if block == "within" else "do not share"
+def _caption(analysis: load.Analysis, rows: Sequence[models.Overlap]) -> str:
+    shared = "share" if _block(analysis) == "within" else "do not share"
     return (
         f"Overlap: n = {text.span([row.pairs for row in rows])} pairs per cell, all of which {shared} base "
         "weights; mean over the pairs, 0 = chance level, 1 = identical. Diagonal: pairs within a "

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from masklab.report import load, models, numbers, style, text
-from masklab.report.figures import bands, figure
+from masklab.report.figures import bands, figure, shaping
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -39,7 +39,11 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
         shown = [name for name in analysis.names if name in flips or name in ways]
         style.legend_below(drawing, [*style.population_entries(theme, shown), *dashed])
         svg = style.svg(drawing, key, message)
-    return figure.Figure(TITLE, message, _caption(flips, ways), svg)
+    names = ("population", "metric", "layer", "epoch", "to", "chance", "members")
+    data = shaping.table(
+        shaping.row(row, *names) for series in (flips, ways) for rows in series.values() for row in rows
+    )
+    return figure.Figure(TITLE, message, _caption(flips, ways), svg, data)
 
 
 def _series(analysis: load.Analysis, metric: models.MovementMetric) -> Series:
@@ -101,7 +105,8 @@ def _between(rows: Sequence[models.Movement]) -> str:
     return f"epochs {text.span([row.epoch for row in rows])} to {text.span([row.to for row in rows])}"
 
 
-def _span(rows: Sequence[models.Movement], scale: float, digits: int) -> str:
+def _span(rows: Sequence[models.Movement], scale: float, most: int) -> str:
+    digits = shaping.digits([row.estimate for row in rows], scale, most)
     values = [scale * row.estimate.value for row in rows if row.estimate.value is not None]
     low, high = numbers.fixed(min(values), digits), numbers.fixed(max(values), digits)
     return low if low == high else f"{low} to {high}"

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from masklab.report import load, numbers, style, text
-from masklab.report.figures import bands, by_layer, figure
+from masklab.report.figures import bands, by_layer, figure, shaping
 from masklab.report.landscape import rows, sentences
 from masklab.report.landscape import text as landscape
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 TITLE = "Accuracy along paths within a population"
 _COLUMNS = 3
+_CURVE = ("accuracy_mean", "accuracy_low", "accuracy_high")
 
 Panels = Mapping[str, Sequence[rows.Path]]
 """Name of a path → its rows, one per population."""
@@ -43,7 +44,13 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
         shown = [name for name in analysis.names if any(name == row.a for row in _all(panels))]
         style.legend_below(drawing, [*style.population_entries(theme, shown), *_entries(panels)])
         svg = style.svg(drawing, key, message)
-    return figure.Figure(TITLE, message, _caption(analysis, panels), svg)
+    names = ("a", "b", "path", "block", "rule", "statistics", "pairs", "orders", "images", "chance")
+    data = shaping.table(
+        {**{name: getattr(row, name) for name in names}, "t": t, **dict(zip(_CURVE, at, strict=True))}
+        for row in _all(panels)
+        for t, *at in zip(row.points, row.accuracy.mean, row.accuracy.low, row.accuracy.high, strict=True)
+    )
+    return figure.Figure(TITLE, message, _caption(analysis, panels), svg, data)
 
 
 def _panels(analysis: load.Analysis) -> Panels:

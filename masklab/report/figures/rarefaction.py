@@ -1,9 +1,10 @@
 """Would more masks add something? Effective number and coverage by number of masks."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from masklab.report import load, numbers, records, style, text
-from masklab.report.figures import figure
+from masklab.report.figures import figure, shaping
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -32,7 +33,31 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
         shown = [name for name in analysis.names if name in left or name in right]
         style.legend_below(drawing, [*style.population_entries(theme, shown), *_entries()])
         svg = style.svg(drawing, key, message)
-    return figure.Figure(TITLE, message, _caption(left, right), svg)
+    data = shaping.table([*_effective(left), *_covered(right)])
+    return figure.Figure(TITLE, message, _caption(left, right), svg, data)
+
+
+def _effective(left: Series) -> Iterator[shaping.Row]:
+    """Scores, with their share of the masks as it is drawn; of random masks that share alone."""
+    names = ("population", "metric", "block", "size", "members")
+    for row in (row for rows in left.values() for row in rows):
+        value = row.estimate.value or 0.0
+        yield {
+            "kind": "members",
+            **{name: getattr(row, name) for name in names},
+            "value": value,
+            "share": value / row.size,
+        }
+    for size, low, mean, high in _null(left):
+        shares: shaping.Row = {"share": mean, "share_low": low, "share_high": high}
+        yield {"kind": "random masks", "metric": "vendi", "size": size, **shares}
+
+
+def _covered(right: Series) -> Iterator[shaping.Row]:
+    names = ("population", "metric", "block", "size", "members", "chance")
+    for row in (row for rows in right.values() for row in rows):
+        fields: shaping.Row = {name: getattr(row, name) for name in names}
+        yield {"kind": "members", **fields, "value": row.estimate.value, "share": row.estimate.value}
 
 
 def _series(analysis: load.Analysis, metric: str, block: str) -> Series:
@@ -49,7 +74,8 @@ def _vendi(axes: "Axes", series: Series, theme: style.Theme) -> None:
         places = [(row.size, 100.0 * (row.estimate.value or 0.0) / row.size) for row in rows]
         axes.plot(*zip(*places, strict=True), "o-", color=colour, markersize=3.5)
     if null := _null(series):
-        sizes, lows, means, highs = zip(*null, strict=True)
+        sizes = [size for size, *_ in null]
+        lows, means, highs = ([100.0 * row[at] for row in null] for at in (1, 2, 3))
         axes.fill_between(sizes, lows, highs, color=style.INK, alpha=0.15, linewidth=0)
         axes.plot(sizes, means, "--", color=style.INK, linewidth=1.1)
     axes.set_title("effective number of masks")
@@ -57,7 +83,7 @@ def _vendi(axes: "Axes", series: Series, theme: style.Theme) -> None:
 
 
 def _null(series: Series) -> list[tuple[int, float, float, float]]:
-    """Size, and in percent of it the smallest, mean and largest score of random masks of all populations."""
+    """Size, and as shares of it the smallest, mean and largest score of random masks of all populations."""
     nulls: dict[int, list[records.Null]] = {}
     for rows in series.values():
         for row in rows:
@@ -66,9 +92,9 @@ def _null(series: Series) -> list[tuple[int, float, float, float]]:
     return [
         (
             size,
-            100.0 * min(null.low for null in own) / size,
-            100.0 * sum(null.mean for null in own) / len(own) / size,
-            100.0 * max(null.high for null in own) / size,
+            min(null.low for null in own) / size,
+            sum(null.mean for null in own) / len(own) / size,
+            max(null.high for null in own) / size,
         )
         for size, own in sorted(nulls.items())
     ]

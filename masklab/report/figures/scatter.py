@@ -1,7 +1,7 @@
 """Is structural difference functional difference? Mask distance against disagreement, pair by pair."""
 
 from masklab.report import comparisons, load, numbers, records, style
-from masklab.report.figures import figure
+from masklab.report.figures import bitmaps, figure, shaping
 
 TITLE = "Mask distance and disagreement"
 _VECTOR_PAIRS = 600  # above this the points become one bitmap
@@ -40,8 +40,19 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
         grid[0].set_ylabel("disagreement, % of test images")
         shown = [name for name in analysis.names if any(own == name for own, _ in groups)]
         style.legend_below(drawing, style.population_entries(theme, shown))
-        svg = style.svg(drawing, key, message)
-    return figure.Figure(TITLE, message, _caption(analysis), svg)
+        svg = bitmaps.small(style.svg(drawing, key, message))
+    data = shaping.table(
+        {
+            "id_a": couple.id_a,
+            "id_b": couple.id_b,
+            "population": analysis.members[couple.id_a].population,
+            "block": couple.block,
+            "hamming": couple.hamming,
+            "disagreement": couple.disagreement,
+        }
+        for couple in couples
+    )
+    return figure.Figure(TITLE, message, _caption(analysis), svg, data)
 
 
 def without_function(analysis: load.Analysis) -> str:
@@ -84,10 +95,11 @@ def _caption(analysis: load.Analysis) -> str:
         for row in _mantel(analysis)
         if row.a is not None and row.estimate.value is not None
     )
+    bitmap = " The points of a panel are one bitmap." if count > _VECTOR_PAIRS else ""
     images = max((row.images for row in analysis.results.function), default=scope.images if scope else 0)
     return (
         f"n = {numbers.count(count, 'pair')} of members within populations{sampled}; {images:,} test images. "
-        "Each point is one pair, without an interval. Chance level of the Mantel correlation: 0. Populations "
-        "are never pooled into one cloud: they differ in both at once. "
+        f"Each point is one pair, without an interval.{bitmap} Chance level of the Mantel correlation: 0. "
+        "Populations are never pooled into one cloud: they differ in both at once. "
         + (f"Mantel within weight draws: {each}." if each else "No population could be tested.")
     )

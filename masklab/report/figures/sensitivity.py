@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from masklab.report import load, numbers, records, style, text
-from masklab.report.figures import by_layer, figure
+from masklab.report.figures import by_layer, figure, shaping
 from masklab.report.landscape import rows, sentences
 from masklab.report.landscape import text as landscape
 
@@ -36,7 +36,13 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
         axes.set_ylabel("accuracy lost, points")
         style.legend_below(drawing, style.population_entries(theme, drops))
         svg = style.svg(drawing, key, message)
-    return figure.Figure(TITLE, message, _caption(found), svg)
+    names = ("population", "kind", "layer", "share", "flips", "statistics", "members", "images")
+    data = shaping.table(
+        shaping.row(row, *names, of="drop")
+        for row in found
+        if row.layer in layers and row.drop.value is not None
+    )
+    return figure.Figure(TITLE, message, _caption(found), svg, data)
 
 
 def _by_layer(

@@ -1,9 +1,9 @@
 """Where the distance between masks comes from: the share that each layer has of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from masklab.report import load, records, style, text
-from masklab.report.figures import by_layer, figure
+from masklab.report import load, numbers, records, style, text
+from masklab.report.figures import by_layer, figure, shaping
 
 TITLE = "Share of the distance by layer"
 METRIC = "distance_share"
@@ -17,14 +17,25 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
         why = "No population has two stored members that differ"
         return figure.absent(TITLE, figure.without_pairs(analysis, why))
     message = _message(rows, layers)
+    relative = _relative(rows)
     with style.drawing(key):
         drawing = style.new_figure(3.8)
         axes = drawing.subplots()
-        by_layer.panel(axes, _relative(rows), _labels(rows, layers), theme)
+        by_layer.panel(axes, relative, _labels(rows, layers), theme)
         axes.set_ylabel("share ÷ chance level")
         style.legend_below(drawing, [*style.population_entries(theme, rows), *by_layer.chance_entry()])
         svg = style.svg(drawing, key, message)
-    return figure.Figure(TITLE, message, _caption(rows, block), svg)
+    return figure.Figure(TITLE, message, _caption(rows, block), svg, shaping.table(_data(rows, relative)))
+
+
+def _data(rows: by_layer.Rows, relative: by_layer.Rows) -> Iterator[shaping.Row]:
+    """Shares, and what is drawn of them: multiples of their chance levels."""
+    for name, own in rows.items():
+        for row, times in zip(own, relative[name], strict=True):
+            if isinstance(row, records.Structure) and times is not None and times.estimate.value is not None:
+                ends = ("value", "low", "high")
+                ratios: shaping.Row = {f"ratio_{end}": getattr(times.estimate, end) for end in ends}
+                yield {**shaping.row(row, "population", "layer", "metric", "block", "chance"), **ratios}
 
 
 def _rows(analysis: load.Analysis, layers: Sequence[str]) -> tuple[str, by_layer.Rows]:
@@ -84,10 +95,13 @@ def _message(rows: by_layer.Rows, layers: Sequence[str]) -> str:
     if not ratios:
         return "Share of the distance between masks that lies in each layer."
     ratio, name, layer, row = min(ratios, key=lambda one: one[0])
-    value, level = 100.0 * (row.estimate.value or 0.0), 100.0 * (row.chance or 0.0)
+    digits = shaping.digits([row.estimate], 100.0, 2)
+    value, level = (numbers.percent(own or 0.0, digits) for own in (row.estimate.value, row.chance))
+    interval = numbers.interval(row.estimate, 100.0, digits)
     return (
-        f"Farthest under its chance level is layer {layer} in {name}: it has {value:.3g} % of the distance "
-        f"and would have {level:.3g} % among independent masks ({ratio:.2f} times)."
+        f"Farthest under its chance level is layer {layer} in {name}: it has {value} % "
+        f"{interval + ' ' if interval else ''}of the distance and would have {level} % among independent "
+        f"masks ({ratio:.2f} times; n = {row.estimate.n})."
     )
 
 

@@ -1,11 +1,11 @@
 """Accuracy over planes: through three members, and along two sets of flips."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from masklab.report import load, numbers, style, text
-from masklab.report.figures import figure
+from masklab.report.figures import figure, shaping
 from masklab.report.landscape import rows, sentences
 from masklab.report.landscape import text as landscape
 
@@ -44,7 +44,22 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
         bar.set_label("test accuracy, %")
         bar.outline.set_visible(False)
         svg = style.svg(drawing, key, message)
-    return figure.Figure(TITLE, message, _caption(analysis, planes), svg)
+    left = len(analysis.results.planes) > len(planes)
+    note = "Further planes stand in analysis/landscape.npz." if left else ""
+    data = shaping.table(
+        (row for plane in planes for row in _data(plane, analysis.surfaces[plane.array])), note
+    )
+    return figure.Figure(TITLE, message, _caption(analysis, planes), svg, data)
+
+
+def _data(plane: rows.Plane, surface: load.Surface) -> Iterator[shaping.Row]:
+    """Every network of a plane, then the members that lie in it."""
+    fields: shaping.Row = {"plane": plane.array, "population": plane.population, "kind": plane.kind}
+    for y, line in zip(plane.y, surface.tolist(), strict=True):
+        for x, accuracy in zip(plane.x, line, strict=True):
+            yield {**fields, "id": None, "x": x, "y": y, "accuracy": accuracy}
+    for corner in plane.at:
+        yield {**fields, "id": corner.id, "x": corner.x, "y": corner.y, "accuracy": corner.accuracy}
 
 
 def _chosen(planes: Sequence[rows.Plane]) -> list[rows.Plane]:

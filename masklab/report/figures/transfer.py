@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Sequence
 
 from masklab.report import load, style, text
-from masklab.report.figures import bands, by_layer, dots, figure
+from masklab.report.figures import bands, by_layer, dots, figure, shaping
 from masklab.report.landscape import rows, sentences
 from masklab.report.landscape import text as landscape
 
@@ -36,7 +36,12 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
         axes.set_ylabel("test accuracy, %")
         style.legend_below(drawing, [*style.population_entries(theme, names), *by_layer.chance_entry()])
         svg = style.svg(drawing, key, message)
-    return figure.Figure(TITLE, message, _caption(found), svg)
+    data = shaping.table(
+        shaping.row(row, "population", "weights", "statistics", "members", "images", "chance", of="accuracy")
+        for row in found
+        if row.accuracy.value is not None
+    )
+    return figure.Figure(TITLE, message, _caption(found), svg, data)
 
 
 def _label(name: str) -> str:

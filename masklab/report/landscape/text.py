@@ -1,8 +1,8 @@
-"""How the landscape was measured, in sentences, and where its methods come from."""
+"""How the landscape was measured, in sentences that cite their sources."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from masklab.report import load, numbers, text
+from masklab.report import load, numbers, sources, text
 from masklab.report.landscape import rows
 
 PATHS = {
@@ -17,6 +17,12 @@ PATHS = {
     "scores": "scores: scores are interpolated and the recipe's selection is applied to them",
 }
 """What moves along a path that this version knows."""
+
+_PATH_SOURCES = {
+    "linear": "frankle2020linear",
+    "bernoulli": "sreenivasan2022gems",
+    "scores": "sreenivasan2022gems",
+}
 
 NEEDS = {
     "geodesic-swap": "equal kept counts in every layer",
@@ -40,6 +46,16 @@ WEIGHTS = {
     "random": "their own, random mask",
 }
 """Base weights that masks were put on, in words."""
+
+_FLIPS = {
+    "random": "at random",
+    "swap": "in pairs at random, so that every layer keeps its density",
+    "margin": "those first whose scores are nearest to the threshold that decided about them",
+    "layer": "a tenth of one layer's bits, in pairs at random",
+}
+"""Which bits a neighbourhood flips, in words."""
+
+_SPLITS = {"train": "training"}
 
 _STATISTICS = {
     "none": "the network has no running statistics",
@@ -108,22 +124,26 @@ def measured(analysis: load.Analysis) -> bool:
     return analysis.results.landscape_work is not None
 
 
-def paragraphs(analysis: load.Analysis) -> list[str]:
-    """Methods of what was measured of the landscape."""
+def parts(analysis: load.Analysis) -> list[tuple[str, Iterable[str]]]:
+    """Titles, and sentences on what was measured of the landscape."""
     work = analysis.results.landscape_work
     if work is None:
         return []
-    found = [" ".join(part) for part in (_work(work), _paths(analysis, work), _points(analysis))]
-    return [one for one in found if one]
+    return [
+        ("Landscape", _work(work)),
+        ("Paths", _paths(analysis, work)),
+        ("Neighbourhoods, sets and planes", _points(analysis)),
+    ]
 
 
 def _work(work: rows.Work) -> Iterator[str]:
-    images = " and ".join(f"{number:,} {split}" for split, number in work.images.items())
+    images = " and ".join(f"{number:,} {_SPLITS.get(split, split)}" for split, number in work.images.items())
     yield (
-        f"Landscape: {work.networks:,} networks between and around masks were evaluated on {images} images, "
+        f"{work.networks:,} networks between and around masks were evaluated on {images} images, "
         f"{work.evaluations:,} evaluations (networks × images) of a budget of {work.budget:,}: "
         f"{work.source}. Questions draw fewer pairs, members or sets where the budget is small, and larger "
-        f"samples contain smaller ones. Engine {work.engine} on {work.device}."
+        f"samples contain smaller ones. Engine {work.engine} on {work.device}. The chance level of an "
+        "accuracy is that of always naming the most common class."
     )
     if work.statistics == "keep":
         yield f"Batch normalisation: {_STATISTICS['keep']}."
@@ -131,7 +151,7 @@ def _work(work: rows.Work) -> Iterator[str]:
         yield (
             f"Batch normalisation: {_STATISTICS['re-estimate']}, members included, as plain means over "
             f"{numbers.count(work.batches, 'batch', 'batches')} of training images "
-            f"({work.statistics_images:,} images)."
+            f"({work.statistics_images:,} images) {sources.cite('jordan2023repair')}."
         )
     stored = work.stored_predictions
     if stored.members:
@@ -145,25 +165,46 @@ def _paths(analysis: load.Analysis, work: rows.Work) -> Iterator[str]:
     walked = [row for row in analysis.results.landscape if row.points]
     if not walked:
         return
-    said = "; ".join(PATHS.get(name, name) for name in in_order(row.path for row in walked))
+    said = "; ".join(_path(name) for name in in_order(row.path for row in walked))
     orders = numbers.count(work.orders, "order")
-    yield f"Paths: {said}. Random ones are walked in {orders}, all at {work.points} positions, ends included."
     yield (
-        "Members that share a gate and base weights have masks between them, to which the gate's rule is "
-        "applied anew (Biprop's gain is computed again); between others a coordinate carries its effective "
-        "value in one of the two. Everything around the masked weights is blended linearly."
+        f"Members are joined by paths, {said}. Random ones are walked in {orders}, all at {work.points} "
+        "positions, ends included."
     )
+    rules = {row.rule for row in walked}
+    if rules & {"mask", "mixed"}:
+        yield (
+            "Members that share a gate and base weights have masks between them, to which the gate's rule is "
+            "applied anew."
+        )
+    if rules & {"effective", "mixed"}:
+        yield (
+            "Between members that do not, a coordinate of such a path carries its effective value in one of "
+            "the two."
+        )
+    if analysis.study.network.unmasked or analysis.study.network.buffers:
+        yield "Everything around the masked weights is blended linearly."
     yield (
-        "Entezari's barrier is the largest excess of error or loss over the straight line between the ends; "
-        "Frankle's the largest value on the path minus the mean of the ends, which is at least half their "
-        "difference without any bump, so across pruners Entezari's leads. Both are of the error in "
-        "percentage points or of the loss in nats, mean over orders, then over pairs, with intervals over "
-        "masks, never over pairs. A maximum over noisy points is too large on average: the bootstrap over "
-        f"images ({_resamples(walked)} resamples, the same for all pairs) gives part of that bias and an "
-        "interval for these masks, and beside it stands the barrier that straight paths would show on so "
-        f"many images by noise alone. Connected: error barrier below {100.0 * walked[0].threshold:g} points, "
-        "before any correction."
+        f"Entezari's barrier {sources.cite('entezari2022permutation')} is the largest excess of error or "
+        "loss over the straight line between the ends; Frankle's "
+        f"{sources.cite('frankle2020linear')} the largest value on the path minus the mean of the ends, "
+        "which is at least half their difference without any bump, so across pruners Entezari's leads. Both "
+        "are of the error in percentage points or of the loss in nats, mean over orders, then over pairs, "
+        "with jackknife intervals over masks, never over pairs."
     )
+    if any(row.over_images for row in walked):
+        yield (
+            "A maximum over noisy points is too large on average: the bootstrap over images "
+            f"{sources.cite('davison1997bootstrap')} ({_resamples(walked)} resamples, the same for all "
+            "pairs) gives part of that bias and an interval for these masks, and beside it stands the "
+            "barrier that straight paths would show on so many images by noise alone."
+        )
+    yield f"Connected: error barrier below {100.0 * walked[0].threshold:g} points, before any correction."
+
+
+def _path(name: str) -> str:
+    cited = f" {sources.cite(_PATH_SOURCES[name])}" if name in _PATH_SOURCES else ""
+    return f"{PATHS.get(name, name)}{cited}"
 
 
 def _resamples(walked: Sequence[rows.Path]) -> str:
@@ -172,11 +213,11 @@ def _resamples(walked: Sequence[rows.Path]) -> str:
 
 def _points(analysis: load.Analysis) -> Iterator[str]:
     results = analysis.results
-    if results.neighbourhood:
+    flipped = {row.kind for row in results.neighbourhood}
+    if said := [words for kind, words in _FLIPS.items() if kind in flipped]:
         yield (
-            "Neighbourhood: bits of a mask are flipped at random, swapped within layers (density kept), or "
-            "those flip first whose scores are nearest to their layer's threshold; more flips contain the "
-            "fewer, and the gate's rule is applied anew."
+            f"Neighbourhood: bits of a mask are flipped {'; '.join(said)}. More flips contain the fewer, "
+            "and the gate's rule is applied anew."
         )
     if results.algebra:
         yield (
@@ -187,84 +228,19 @@ def _points(analysis: load.Analysis) -> Iterator[str]:
         )
     if results.transfer:
         yield "Transfer puts a mask on other base weights; parameters around stay those of the mask's member."
-    if results.planes:
+    kinds = {plane.kind for plane in results.planes}
+    if "members" in kinds:
         yield (
-            "Planes: effective weights A + x(B − A) + y(C − A) of three members, or a member with two "
-            "disjoint random sets of bits flipped in proportion to x and y."
+            "Planes through members: effective weights A + x(B − A) + y(C − A) of three "
+            f"{sources.cite('garipov2018surfaces')}."
+        )
+    if "flips" in kinds:
+        yield (
+            "Planes of flips: a member with two disjoint random sets of bits flipped in proportion to x and "
+            "y, the gate's rule applied anew."
         )
     if results.chains:
         yield (
             "Chains: paths between the masks at successive snapshots of one member, over base weights that "
-            "stayed as they were drawn."
+            f"stayed as they were drawn {sources.cite('paul2023unmasking')}."
         )
-
-
-def references(analyses: Sequence[load.Analysis]) -> list[text.Reference]:
-    """Sources of what was measured of the landscape."""
-    used = {key for analysis in analyses for key in _used(analysis)}
-    return [reference for key, reference in _REFERENCES.items() if key in used]
-
-
-def _used(analysis: load.Analysis) -> Iterator[str]:
-    results = analysis.results
-    if results.landscape:
-        yield from ("entezari", "frankle", "bootstrap")
-    if {row.path for row in results.landscape} & {"bernoulli", "scores"}:
-        yield "masks"
-    if any(row.statistics == "re-estimate" for row in results.landscape):
-        yield "re-estimate"
-    if results.chains:
-        yield "chains"
-    if any(row.kind == "members" for row in results.planes):
-        yield "planes"
-
-
-def _reference(name: str, rule: str, source: str) -> text.Reference:
-    return text.Reference(name, "analysis", rule, text.link(source))
-
-
-_REFERENCES = {
-    "entezari": _reference(
-        "barrier (Entezari)",
-        "Largest excess over the straight line between the end points.",
-        "Entezari et al., The Role of Permutation Invariance in Linear Mode Connectivity of Neural "
-        "Networks, ICLR 2022 (arXiv 2110.06296).",
-    ),
-    "frankle": _reference(
-        "linear path, barrier (Frankle)",
-        "Largest value on the straight line minus the mean of the end points; below 2 points of error two "
-        "networks count as connected.",
-        "Frankle et al., Linear Mode Connectivity and the Lottery Ticket Hypothesis, ICML 2020 "
-        "(arXiv 1912.05671).",
-    ),
-    "masks": _reference(
-        "bernoulli and scores paths",
-        "Masks drawn from two with probability t, and interpolated scores.",
-        "Sreenivasan et al., Rare Gems: Finding Lottery Tickets at Initialization, NeurIPS 2022 "
-        "(arXiv 2202.12002).",
-    ),
-    "bootstrap": _reference(
-        "bootstrap",
-        "Bias and spread from images drawn with replacement.",
-        "Davison & Hinkley, Bootstrap Methods and their Application, Cambridge University Press, 1997 "
-        "(doi:10.1017/CBO9780511802843).",
-    ),
-    "re-estimate": _reference(
-        "re-estimated statistics",
-        "Batch normalisation between networks needs statistics of its own.",
-        "Jordan et al., REPAIR: REnormalizing Permuted Activations for Interpolation Repair, ICLR 2023 "
-        "(arXiv 2211.08403).",
-    ),
-    "planes": _reference(
-        "planes",
-        "The plane of weights through three networks.",
-        "Garipov et al., Loss Surfaces, Mode Connectivity, and Fast Ensembling of DNNs, NeurIPS 2018 "
-        "(arXiv 1802.10026).",
-    ),
-    "chains": _reference(
-        "chains",
-        "Are successive masks linearly connected?",
-        "Paul et al., Unmasking the Lottery Ticket Hypothesis: What's Encoded in a Winning Ticket's Mask?, "
-        "ICLR 2023 (arXiv 2210.03044).",
-    ),
-}

@@ -1,0 +1,60 @@
+"use strict";
+
+// Figures as files: SVG and PNG as they stand (renamed, hidden, highlighted) in ink on white, data as CSV.
+{
+  const INK = "#1a1d21";
+  const SHARPNESS = 3; // pixels of the PNG per CSS pixel
+
+  function alone(drawing) {
+    const box = drawing.viewBox.baseVal;
+    const copy = drawing.cloneNode(true);
+    copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+    copy.setAttribute("width", `${box.width}pt`);
+    copy.setAttribute("height", `${box.height}pt`);
+    copy.setAttribute("style", `color: ${INK}`);
+    const style = document.createElementNS("http://www.w3.org/2000/svg", "style");
+    const toolbox = document.getElementById("toolbox-style")?.textContent ?? "";
+    style.textContent = `svg.figure * { stroke-linejoin: round; stroke-linecap: butt; } ${toolbox}`;
+    copy.prepend(style);
+    return new XMLSerializer().serializeToString(copy);
+  }
+
+  function png(drawing, name) {
+    const box = drawing.viewBox.baseVal;
+    const address = URL.createObjectURL(new Blob([alone(drawing)], { type: "image/svg+xml" }));
+    const picture = new Image();
+    picture.addEventListener("load", () => {
+      const canvas = document.createElement("canvas");
+      canvas.width = Math.round((box.width * SHARPNESS * 4) / 3);
+      canvas.height = Math.round((box.height * SHARPNESS * 4) / 3);
+      const context = canvas.getContext("2d");
+      context.fillStyle = "#ffffff";
+      context.fillRect(0, 0, canvas.width, canvas.height);
+      context.drawImage(picture, 0, 0, canvas.width, canvas.height);
+      URL.revokeObjectURL(address);
+      canvas.toBlob((blob) => masklab.download(name, "image/png", [blob]));
+    });
+    picture.src = address;
+  }
+
+  async function data(key, name) {
+    const { columns, rows } = (await masklab.payload()).figures[key];
+    masklab.csv(name, [columns, ...rows]);
+  }
+
+  const kinds = {
+    svg: (figure, name) => masklab.download(name, "image/svg+xml", [alone(figure.querySelector("svg.figure"))]),
+    png: (figure, name) => png(figure.querySelector("svg.figure"), name),
+    csv: (figure, name) => data(figure.id, name),
+  };
+
+  for (const button of document.querySelectorAll("figure .tools button")) {
+    button.addEventListener("click", async () => {
+      const figure = button.closest("figure");
+      const kind = button.dataset.kind;
+      await kinds[kind](figure, `${figure.dataset.name}.${kind}`);
+      masklab.say(`${kind.toUpperCase()} of the figure downloaded`);
+    });
+  }
+  for (const tools of document.querySelectorAll("figure .tools")) tools.hidden = false;
+}

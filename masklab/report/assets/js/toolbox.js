@@ -1,0 +1,99 @@
+"use strict";
+
+// Highlight, rename and hide populations, everywhere on the page; the address carries it.
+{
+  const box = document.getElementById("toolbox");
+  const style = document.getElementById("toolbox-style");
+  const fields = [...box.querySelectorAll("fieldset[data-p]")];
+  const word = (text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+  const longest = [...masklab.populations].sort((a, b) => b.length - a.length);
+  const names = longest.length
+    ? new RegExp(`(?<![\\w.+-])(?:${longest.map(word).join("|")})(?![\\w+-]|\\.\\w)`, "g")
+    : /(?!)/g;
+
+  const original = new WeakMap();
+  const literal = "script, style, code, pre, textarea, .literal, #toolbox legend";
+
+  // Population names in all texts below an element become what they are called now.
+  function relabel(root) {
+    const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+      const before = original.get(node) ?? node.nodeValue;
+      names.lastIndex = 0;
+      if (!names.test(before) || node.parentElement.closest(literal)) continue;
+      original.set(node, before);
+      const after = before.replace(names, (name) => masklab.called(name));
+      if (node.nodeValue !== after) node.nodeValue = after;
+    }
+    for (const drawing of root.querySelectorAll("svg[aria-label]")) {
+      const before = original.get(drawing) ?? drawing.getAttribute("aria-label");
+      original.set(drawing, before);
+      drawing.setAttribute("aria-label", before.replace(names, (name) => masklab.called(name)));
+    }
+  }
+
+  let renamed = false;
+  function apply() {
+    const { hide, mark } = masklab.settings;
+    const rules = masklab.populations.map((name, k) => {
+      if (hide.includes(name)) return `svg.figure .p${k} { display: none; }`;
+      if (mark.length && !mark.includes(name)) return `svg.figure .p${k} { opacity: 0.13; }`;
+      return "";
+    });
+    for (const name of mark) {
+      rules.push(`tr[data-p~="${masklab.populations.indexOf(name)}"] > * { background: var(--mark); }`);
+    }
+    style.textContent = rules.join("\n");
+    const some = Object.keys(masklab.settings.names).length > 0;
+    if (some || renamed) relabel(document.querySelector("main"));
+    renamed = some;
+    for (const field of fields) {
+      const name = masklab.populations[field.dataset.p];
+      field.querySelector(".mark").checked = mark.includes(name);
+      field.querySelector(".hide").checked = hide.includes(name);
+      const input = field.querySelector(".rename");
+      if (document.activeElement !== input) input.value = masklab.settings.names[name] ?? "";
+    }
+    const changed = hide.length + mark.length + Object.keys(masklab.settings.names).length;
+    box.querySelector(".reset").disabled = changed === 0 && !masklab.settings.theme;
+  }
+
+  const toggled = (list, name, on) => [...list.filter((one) => one !== name), ...(on ? [name] : [])];
+
+  for (const field of fields) {
+    const name = masklab.populations[field.dataset.p];
+    field.querySelector(".mark").addEventListener("change", (event) => {
+      masklab.change({ mark: toggled(masklab.settings.mark, name, event.target.checked) });
+    });
+    field.querySelector(".hide").addEventListener("change", (event) => {
+      masklab.change({ hide: toggled(masklab.settings.hide, name, event.target.checked) });
+    });
+    field.querySelector(".rename").addEventListener("change", (event) => {
+      const { [name]: _, ...others } = masklab.settings.names;
+      const given = event.target.value.trim();
+      masklab.change({ names: given && given !== name ? { ...others, [name]: given } : others });
+    });
+  }
+  box.querySelector(".reset").addEventListener("click", () => {
+    masklab.change({ theme: "", hide: [], mark: [], names: {} });
+    masklab.say("All settings are reset");
+  });
+  box.querySelector(".link").addEventListener("click", async () => {
+    await masklab.copy(location.href);
+    masklab.say("The address with these settings is copied");
+  });
+  for (const button of document.querySelectorAll("button.copy-text")) {
+    button.addEventListener("click", async () => {
+      await masklab.copy(document.getElementById(button.dataset.of).textContent);
+      masklab.say("Copied");
+    });
+    button.hidden = false;
+  }
+  document.addEventListener("masklab:settings", apply);
+  box.hidden = false;
+  masklab.relabel = relabel;
+
+  window.addEventListener("beforeprint", () => {
+    for (const details of document.querySelectorAll("main details")) details.open = true;
+  });
+}

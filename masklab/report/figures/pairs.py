@@ -1,0 +1,59 @@
+"""Tests of two populations: which of them sentences speak of, and which say that there is a difference."""
+
+from collections.abc import Sequence
+
+from masklab.report import load, numbers, records
+from masklab.report.landscape import sentences
+
+LEVEL = 0.05
+"""Adjusted p values up to this one are called differences."""
+
+Tests = Sequence[records.Test]
+
+
+def of(analysis: load.Analysis, kind: str) -> list[records.Test]:
+    """Rows of one kind of test on two populations each."""
+    return [row for row in analysis.results.tests if row.test == kind and row.b is not None]
+
+
+def spoken(analysis: load.Analysis, found: Tests) -> tuple[list[records.Test], str]:
+    """Rows with a p of pairs that carry most, and what the populations are called: trained ones, if any."""
+    found = [row for row in found if row.p is not None]
+    own = sentences.chosen(analysis, [name for row in found for name in (row.a, row.b) if name is not None])
+    chosen = [row for row in found if {row.a, row.b} <= set(own.names)]
+    return (chosen, own.called) if chosen else (found, "populations, trained or not")
+
+
+def differs(row: records.Test) -> bool:
+    """Whether a test says that there is a difference, after the correction for the number of tests."""
+    return row.adjusted_p is not None and row.adjusted_p <= LEVEL
+
+
+def judged(found: Tests) -> str:
+    """How many of some tests say that there is a difference, as the beginning of a sentence."""
+    return f"{sum(map(differs, found))} of {numbers.count(len(found), 'pair')}"
+
+
+def upright(row: records.Test) -> tuple[str, str, records.Estimate]:
+    """The population with more, the one with less, and how much more: what a − b says without a sign."""
+    own, a, b = row.estimate, row.a or "", row.b or ""
+    if (own.value or 0.0) >= 0.0:
+        return a, b, own
+    ends = {"value": own.value, "low": own.high, "high": own.low}
+    turned = {name: None if end is None else -end for name, end in ends.items()}
+    return b, a, own.model_copy(update=turned)
+
+
+def reasons(found: Tests) -> list[str]:
+    """Why effects are undefined, each reason once."""
+    return list(dict.fromkeys(why for row in found if (why := row.why or row.estimate.why)))
+
+
+def smallest(found: Tests) -> str:
+    """The smallest p that relabelings allow in some tests, in a sentence; empty where none has one."""
+    levels = [row.smallest_p for row in found if row.smallest_p is not None]
+    if not levels:
+        return ""
+    least = min(levels)
+    powerless = ", so no pair could be told apart" if least > LEVEL else ""
+    return f"The smallest p that the relabelings allow is {numbers.probability(least)}{powerless}."

@@ -1,0 +1,75 @@
+import re
+
+import pytest
+from markupsafe import Markup
+
+from masklab import progress
+from masklab.report import drawing, load, style
+
+from .conftest import Page
+
+
+@pytest.fixture(scope="module")
+def analysis(plain: Page) -> load.Analysis:
+    return load.read(plain.study)
+
+
+def test_workers_draw_the_same_bytes_as_one_process(analysis: load.Analysis) -> None:
+    keyed, theme = {"s1": analysis}, style.theme([analysis])
+    here, elsewhere = (
+        drawing.gathered(drawing.begin(keyed, theme, jobs=jobs), progress.Silent(), keyed)["s1"]
+        for jobs in (1, 2)
+    )
+    assert here == elsewhere
+    assert len(here) > 15
+
+
+def test_few_members_are_drawn_without_workers(
+    analysis: load.Analysis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(drawing.parallel, "run", lambda function, calls, jobs: asked.append(jobs) or iter(()))
+    monkeypatch.setattr(drawing.parallel, "cores", lambda: 2)
+    drawing.begin({"s1": analysis}, style.theme([analysis]), jobs=0)
+    results = analysis.results.model_copy(update={"members": analysis.results.members * 5})
+    large = load.Analysis(analysis.directory, results, None, analysis.surfaces)
+    drawing.begin({"s1": large}, style.theme([large]), jobs=0)
+    assert asked == [1, 2]
+
+
+def test_everything_in_the_colour_of_a_population_bears_its_class(analysis: load.Analysis) -> None:
+    theme = style.theme([analysis])
+    drawn = drawing.draw(analysis, theme, "s1", ["accuracy"])[1]["accuracy"].svg
+    assert drawn is not None
+    for place, colour in enumerate(theme.colours.values()):
+        tags = [tag for tag in re.findall(r"<(?:path|use)[^>]*>", drawn) if colour in tag]
+        assert tags
+        assert all(f'class="p{place}"' in tag for tag in tags)
+    assert not re.search(r'class="p3"', drawn)
+
+
+def test_the_name_of_a_population_bears_its_class_and_nothing_else_does() -> None:
+    theme = style.Theme({'a<b"': "#112233", "a": "#445566"})
+    drawn = Markup('<svg><text x="1">a&lt;b"</text><text>a</text><text>ab</text><text>#445566</text></svg>')
+    assert style.classed(drawn, theme) == (
+        '<svg><text class="p0" x="1">a&lt;b"</text><text class="p1">a</text><text>ab</text>'
+        "<text>#445566</text></svg>"
+    )
+
+
+def test_the_first_colour_of_a_population_decides() -> None:
+    theme = style.Theme({"a": "#112233"})
+    drawn = Markup('<path d="M 0" style="fill: #445566; stroke: #112233; stroke-width: 1"/>')
+    assert style.classed(drawn, theme).startswith('<path class="p0" d="M 0" style="fill')
+    assert style.classed(Markup('<path d="#112233" style="fill: none"/>'), theme) == (
+        '<path d="#112233" style="fill: none"/>'
+    )
+
+
+def test_the_palette_is_that_of_seaborn() -> None:
+    import seaborn
+
+    names = [f"p{place}" for place in range(10)]
+    assert list(style.colours(names).values()) == seaborn.color_palette("colorblind", 10).as_hex()
+    many = style.colours([*names, "p10"])
+    assert len(set(many.values())) == 11
