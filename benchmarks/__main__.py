@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import archive, clock, landscape, overlap, training
+from benchmarks import archive, clock, landscape, overlap, report, training
 
 _HEAD = """# Results
 
@@ -51,11 +51,16 @@ def _landscape(limits: clock.Limits) -> list[str]:
     return clock.table(rows)
 
 
+def _report(limits: clock.Limits) -> list[str]:
+    return clock.table(report.pages(rounds=5))
+
+
 PARTS: dict[str, Callable[[clock.Limits], list[str]]] = {
     "training": _training,
     "archive": _archive,
     "overlap": _overlap,
     "landscape": _landscape,
+    "report": _report,
 }
 """What can be measured: name → function from the machine's limits to lines of Markdown."""
 

@@ -42,6 +42,8 @@ def report(
     places = [arguments.location(directory) for directory in directories]
     former = None if compare is None else arguments.location(compare)
     kind, listener = _form(form), progress.listener()
+    if browse and (output == "-" or not isinstance(arguments.location(output or directories[0]), Path)):
+        raise ConfigError("--open: the page has to be a file on this machine")
     if output == "-":
         text = stages.report_text(places, former=former, form=kind, listener=listener)
         typer.echo(text, nl=False)
@@ -65,14 +67,7 @@ def _form(text: str) -> "Form":
 
 
 def _browse(page: "Location") -> None:
-    """Open a page in the browser.
-
-    Raises:
-        ConfigError: It is not on this machine, or no browser could be started.
-    """
     import webbrowser
 
-    if not isinstance(page, Path):
-        raise ConfigError(f"--open: {page} is not on this machine")
-    if not webbrowser.open(page.resolve().as_uri()):
+    if isinstance(page, Path) and not webbrowser.open(page.resolve().as_uri()):
         raise ConfigError(f"--open: no browser could be started; the page is {page}")

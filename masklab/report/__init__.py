@@ -1,5 +1,6 @@
 """One or several analysed studies as one self-contained page, or as Markdown."""
 
+import re
 from collections.abc import Sequence
 from typing import Literal, TypeVar
 
@@ -35,8 +36,8 @@ def write(
         `output`.
 
     Raises:
-        ArchiveError: A study was not analysed, an analysis is damaged or incomplete, `former` is neither,
-            or `output` cannot be written.
+        ArchiveError: No study, one named twice or not analysed, an analysis that is damaged or incomplete,
+            `former` is neither, or `output` cannot be written.
     """
     text = render(directories, former=former, form=form, jobs=jobs, listener=listener)
     files.write_atomic(output, text.encode())
@@ -74,5 +75,7 @@ def render(
     analyses = load.distinct([load.read(directory) for directory in directories])
     before = [] if former is None else compare.read(former)
     if form == "markdown":
-        return markdown.render(analyses, before)
-    return page.render(analyses, before, jobs=jobs, listener=listener)
+        text = markdown.render(analyses, before)
+    else:
+        text = page.render(analyses, before, jobs=jobs, listener=listener)
+    return re.sub("[\ud800-\udfff]", "\ufffd", text)  # names of files that are not UTF-8

@@ -66,7 +66,7 @@ def render(analyses: Sequence[load.Analysis], before: Sequence[compare.Former] =
     parts += ["## References", _list(_references(analyses))]
     created = max(analysis.results.created for analysis in analyses)
     parts.append(
-        f"Written by masklab {escape(masklab.__version__)} from an analysis of {escape(created[:19])}."
+        f"Written by masklab {escape(masklab.__version__)} from an analysis of {escape(numbers.moment(created))}."
     )
     return "\n\n".join(parts) + "\n"
 

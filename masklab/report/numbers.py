@@ -1,5 +1,6 @@
 """How numbers are printed; percent and points exist only here, everything else is a fraction."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -163,6 +164,16 @@ def level(estimates: Iterable[Estimate]) -> str:
         ('90 %', '95 %')
     """
     return f"{100.0 * next((one.level for one in estimates), 0.95):g} %"
+
+
+def moment(date: str) -> str:
+    """An ISO date-time to the second.
+
+    Examples:
+        >>> moment("2025-03-04T05:06:07.891011+00:00"), moment("unknown")
+        ('2025-03-04 05:06:07+00:00', 'unknown')
+    """
+    return re.sub(r"T(\d\d:\d\d:\d\d)(\.\d+)?", r" \1", date)
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:

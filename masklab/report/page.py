@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -230,7 +229,7 @@ def _filled(
         runtime=payload.compress(runtime.encode()) if runtime else "",
         hashes=[_hash(own) for own in (script, runtime) if own],
         version=masklab.__version__,
-        created=_moment(max(analysis.results.created for analysis in analyses)),
+        created=numbers.moment(max(analysis.results.created for analysis in analyses)),
         css="\n".join(_asset(f"{name}.css") for name in _STYLES),
         script=script,
     )
@@ -252,8 +251,3 @@ def _asset(name: str) -> str:
 def _hash(script: str) -> str:
     """Source expression of a Content-Security-Policy that allows exactly this script."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
-
-
-def _moment(date: str) -> str:
-    """An ISO date-time to the second."""
-    return re.sub(r"T(\d\d:\d\d:\d\d)(\.\d+)?", r" \1", date)

@@ -11,6 +11,7 @@ from masklab.archive import files
 from masklab.errors import ArchiveError
 
 _LEVEL = 9
+_MOST_UNPACKED = 512 * 2**20  # of what a page carries; more is a trap
 
 
 def pack(document: Mapping[str, Any]) -> str:
@@ -33,7 +34,7 @@ def compress(content: bytes) -> str:
     return base64.b64encode(gzip.compress(content, _LEVEL, mtime=0)).decode()
 
 
-def unpack(text: str, where: str) -> Any:
+def unpack(text: bytes, where: object) -> Any:
     """The document that `pack` wrote.
 
     Args:
@@ -41,9 +42,15 @@ def unpack(text: str, where: str) -> Any:
         where: Name of the page, for the message.
 
     Raises:
-        ArchiveError: It is damaged.
+        ArchiveError: It is damaged, or larger than a page can honestly hold.
     """
     try:
-        return json.loads(gzip.decompress(base64.b64decode(text, validate=True)))
-    except (ValueError, EOFError, OSError, zlib.error, RecursionError) as error:
-        raise ArchiveError(f"{where}: what the page carries for its script is damaged: {error}") from error
+        stream = zlib.decompressobj(wbits=31)
+        content = stream.decompress(base64.b64decode(text.strip(), validate=True), _MOST_UNPACKED)
+        if not stream.eof:
+            raise ArchiveError(
+                f"{where}: what the page carries is cut off, or larger than {_MOST_UNPACKED / 2**20:,.0f} MB"
+            )
+        return json.loads(content)
+    except (ValueError, zlib.error, RecursionError) as error:
+        raise ArchiveError(f"{where}: what the page carries is damaged: {error}") from error

@@ -1,6 +1,5 @@
 """Where the numbers of a study come from: command, digests, versions, machine, dates."""
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -23,11 +22,11 @@ def rows(analysis: load.Analysis) -> list[tuple[str, str]]:
         for population in analysis.results.populations
         if (given := recipe.options(population))
     )
-    dates = dict.fromkeys(_moment(date) for date in (facts.created, facts.updated) if date)
+    dates = dict.fromkeys(numbers.moment(date) for date in (facts.created, facts.updated) if date)
     found = [
         ("command", numbers.plain(facts.command)),
         ("imported" if study.recipe_digest is None else "trained", " – ".join(dates)),
-        ("analysed", _moment(analysis.results.created)),
+        ("analysed", numbers.moment(analysis.results.created)),
         ("wall time", _times(facts.wall_s or {})),
         ("masklab", numbers.plain(facts.versions.get("masklab"))),
         ("versions", _listed({key: own for key, own in facts.versions.items() if key != "masklab"})),
@@ -68,15 +67,10 @@ def _earlier(runs: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
         git, versions = run.get("git"), run.get("versions")
         version = versions.get("masklab") if isinstance(versions, Mapping) else None
         parts = [
-            _moment(numbers.plain(run.get("updated"))),
+            numbers.moment(numbers.plain(run.get("updated"))),
             numbers.plain(run.get("command")),
             f"masklab {numbers.plain(version)}",
             _git(git if isinstance(git, Mapping) else None),
         ]
         found.append(("earlier run", "; ".join(parts)))
     return found
-
-
-def _moment(date: str) -> str:
-    """An ISO date-time to the second."""
-    return re.sub(r"T(\d\d:\d\d:\d\d)(\.\d+)?", r" \1", date)

@@ -26,6 +26,7 @@ WIDTH = 10.0
 
 _HEX = re.compile(r"#[0-9a-f]{6}")
 _STYLED = re.compile(r'<(?P<tag>path|use|g|rect|line)(?P<rest> [^>]*style="(?P<style>[^">]*)")')
+_DISTINCT = re.compile(r"(?s)(?=.*[^\W\d_])(?=.*[\d+_-])")  # other names may be words or numbers of a figure
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 _FONT = "DejaVu Sans"
 
@@ -233,7 +234,7 @@ def classed(drawing: Markup, theme: Theme) -> Markup:
         theme: Colours; k counts its populations.
     """
     places = {colour: place for place, colour in enumerate(theme.colours.values())}
-    names = {name: place for place, name in enumerate(theme.colours)}
+    names = {name: place for place, name in enumerate(theme.colours) if _DISTINCT.match(name)}
 
     def coloured(found: re.Match[str]) -> str:
         own = [places[colour] for colour in _HEX.findall(found["style"]) if colour in places]
@@ -243,9 +244,7 @@ def classed(drawing: Markup, theme: Theme) -> Markup:
         place = names.get(html.unescape(found["name"]))
         return found.group() if place is None else f'<text class="p{place}"{found["rest"]}>{found["name"]}<'
 
-    text = re.sub(
-        r'<(?P<tag>path|use|g|rect|line)(?P<rest> [^>]*style="(?P<style>[^">]*)")', coloured, drawing
-    )
+    text = _STYLED.sub(coloured, drawing)
     text = re.sub(r'<g id="[^"]*-of-(\d+)">', r'<g class="p\1">', text)
     text = re.sub(r"<text(?P<rest>[^>]*)>(?P<name>[^<]*)<", named, text)
     return Markup(text)  # noqa: S704  only classes were added

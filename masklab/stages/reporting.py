@@ -34,7 +34,7 @@ def report(
         listener: Told how far it is, and when an analysis is older than the members beside it.
 
     Raises:
-        ConfigError: Several directories without a name for the page.
+        ConfigError: Several directories without a name for the page, or the page would replace `former`.
         ArchiveError: A directory has no analysis, `former` is no page and no such directory, or the page
             cannot be written.
     """

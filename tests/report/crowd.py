@@ -55,7 +55,9 @@ def distances(own: Crowd, where: np.ndarray) -> dict[str, np.ndarray]:
     """Arrays of `overlap.npz`, as if masks had these places: all of them keep what their density says."""
     squared = (where**2).sum(1)
     apart = np.maximum(0.0, squared[:, None] + squared[None] - 2.0 * where @ where.T)
+    trained = np.array([pruner[2] > 0.0 for pruner in own.pruners])[own.place]
     near = 0.6 * np.exp(-0.3 * apart) * np.where(own.draw[:, None] == own.draw[None], 1.0, 0.2)
+    near *= np.outer(trained, trained)
     density = np.array(own.densities)[own.place]
     layers = []
     for at, size in enumerate(LAYERS.values()):

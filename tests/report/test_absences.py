@@ -39,8 +39,8 @@ def test_without_pairs_the_page_still_says_what_is_linear(linear: Page) -> None:
         assert any(linear.root.by_id(f"s1-{name}").all("svg")), name
     assert "Nogueira's stability of the masks of a population" in linear.root.by_id("s1-layers").text()
     summary = dom.rows(linear.root.by_id("s1-summary"))[0]
-    assert dom.part(summary[6], "detail") == "needs all pairs, which were left out"
-    assert dom.part(summary[10], "text") == "0.050"
+    assert dom.part(summary[4], "detail") == "needs all pairs, which were left out"
+    assert dom.part(summary[6], "text") == "0.050"
     for table in ("tests", "structure-table", "consensus-table"):
         assert dom.table(linear.root, table)
     ids = {node.attributes.get("id") for node in linear.root.all()}
@@ -54,7 +54,7 @@ def test_without_pairs_the_page_still_says_what_is_linear(linear: Page) -> None:
 def test_one_population_has_tests_that_say_why_they_have_no_p(tmp_path: Path) -> None:
     root = _write(tmp_path, builder.build(tmp_path, populations=1, members=4))
     row = dom.table(root, "tests")[0]
-    assert row[0][0] == "PERMANOVA"
+    assert row[0][0] == "location (PERMANOVA)"
     assert row[3] == ("–", "there is one population")
     assert row[5] == ("–", "there is one population")
     assert "s1-tests-pairs" not in {node.attributes.get("id") for node in root.all()}

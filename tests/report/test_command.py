@@ -55,7 +55,7 @@ def test_a_page_is_compared_with_an_earlier_one_and_with_a_directory(
 
 
 def test_a_page_carries_what_a_later_one_is_compared_with(plain: Page) -> None:
-    carried = payload.unpack(plain.root.by_id("payload").text(), "page")["results"]
+    carried = payload.unpack(plain.root.by_id("payload").text().encode(), "page")["results"]
     (former,) = compare.read(plain.path)
     assert former.model_dump(mode="json") == carried[0]
     assert len(carried[0]["members"]) == len(plain.results["members"])
@@ -70,6 +70,9 @@ def test_the_page_is_opened_in_the_browser(cli: Cli, study: Path, monkeypatch: p
     code, printed, err = cli("report", study, "--open")
     assert (code, printed) == (2, f"{study / 'report.html'}\n")
     assert "no browser could be started" in err
+    code, printed, err = cli("report", study, "--open", "-o", "-")
+    assert (code, printed) == (2, "")
+    assert "has to be a file" in err
 
 
 WRONG = [

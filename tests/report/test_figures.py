@@ -5,9 +5,11 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from masklab.report import figures, load, style
-from masklab.report.figures import accuracy
+from masklab.report.figures import broken
 
 from . import builder, dom
 from .conftest import Page
@@ -36,9 +38,11 @@ def test_matrix_cells_are_the_numbers_of_results_json(plain: Page) -> None:
         ),
     )
     (drawing,) = plain.root.by_id("s1-matrices").all("svg")
+    low, high = most["estimate"]["low"], most["estimate"]["high"]
     assert drawing.attributes["aria-label"] == (
         f"The closest two populations are {most['a']} and {most['b']}, {most['seed']} seeds: "
-        f"chance-corrected overlap {most['estimate']['value']:.3f}."
+        f"chance-corrected overlap {most['estimate']['value']:.3f} [{low:.3f}, {high:.3f}] "
+        f"(n = {most['pairs']} pairs)."
     )
 
 
@@ -74,16 +78,51 @@ def test_heat_map_groups_blocks(plain: Page) -> None:
     assert sum(a != b for a, b in itertools.pairwise(order)) == 1
 
 
+def _points(*values: float) -> list[broken.Span]:
+    return [(value, value) for value in values]
+
+
 def test_a_far_outlier_breaks_the_axis() -> None:
-    ranges = accuracy._ranges([10.0, 11.0, 85.0, 86.0, 87.0])
+    ranges = broken.ranges(_points(10.0, 11.0, 85.0, 86.0, 87.0))
     assert [(low < value < high) for (low, high), value in zip(ranges, (10.0, 86.0), strict=True)] == [
         True,
         True,
     ]
     assert ranges[0][1] < ranges[1][0]
-    assert len(accuracy._ranges([84.0, 85.0, 86.0, 90.0])) == 1
-    ((low, high),) = accuracy._ranges([50.0])
+    assert len(broken.ranges(_points(84.0, 85.0, 86.0, 90.0))) == 1
+    ((low, high),) = broken.ranges(_points(50.0))
     assert low < 50.0 < high
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(-100.0, 100.0), st.floats(0.0, 50.0)).map(lambda own: (own[0], own[0] + own[1])),
+        min_size=1,
+    )
+)
+def test_every_span_lies_in_one_part_of_a_broken_axis(spans: list[broken.Span]) -> None:
+    ranges = broken.ranges(spans)
+    assert len(ranges) <= 2
+    assert all(left[1] < right[0] for left, right in itertools.pairwise(ranges))
+    for low, high in spans:
+        assert sum(begin < low <= high < end for begin, end in ranges) == 1
+
+
+def test_means_with_wide_intervals_keep_the_axis_whole(plain: Page) -> None:
+    """Members at 10 and at 90 %, and a mean whose interval reaches from one to the other."""
+    analysis = load.read(plain.study)
+    row = analysis.results.accuracy[0]
+    theme = style.theme([analysis])
+    gone = [analysis.results.members[0].model_copy(update={"accuracy": 0.1}), *analysis.results.members[1:]]
+    parts = []
+    for low in (0.8, 0.05):
+        wide = row.model_copy(update={"estimate": row.estimate.model_copy(update={"low": low})})
+        rows = [wide, *analysis.results.accuracy[1:]]
+        results = analysis.results.model_copy(update={"members": gone, "accuracy": rows})
+        drawn = figures.ALL["accuracy"](load.Analysis(analysis.directory, results, None), theme, "k")
+        axes = re.findall(r'id="k-axes_\d+"', str(drawn.svg))
+        parts.append(len(axes))
+    assert parts == [2, 1]
 
 
 def test_names_are_not_read_as_mathematics_or_dropped(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def mixed(tiny: TinyStudy, train: Callable[..., Any], tmp_path: Path) -> dom.Nod
 
 def _summary(page: dom.Node) -> dict[str, str]:
     rows = [row for row in page.by_id("s1-summary").all("tr") if any(row.all("td"))]
-    return {next(row.all("th")).text().strip(): row.text() for row in rows}
+    return {dom.part(next(row.all("th")), "text"): row.text() for row in rows}
 
 
 def test_a_page_of_imported_masks_alone(alone: dom.Node) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from masklab import report
-from masklab.report import load, style
+from masklab.report import load, numbers, records, style
 from masklab.report.figures import movement
 
 from . import builder, dom, variants
@@ -107,7 +107,8 @@ def test_table_prints_the_whole_mask_rows(plain: Page) -> None:
         for cell, found, scale in ((row[3], flip, 100.0), (row[4], way, 1.0)):
             value = scale * found["estimate"]["value"]
             assert float(cell.attributes["data-value"]) == pytest.approx(value, rel=1e-14)
-            assert float(dom.part(cell, "text")) == pytest.approx(value, abs=6e-4)
+            digits = numbers.decimals(records.Estimate(**found["estimate"]), scale, 0)
+            assert dom.part(cell, "text") == f"{value:.{digits}f}"
             assert dom.part(cell, "count") == "6 members"
         assert float(row[5].attributes["data-value"]) == way["chance"]
 

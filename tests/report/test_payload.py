@@ -16,7 +16,7 @@ DOCUMENTS = st.dictionaries(
 
 @given(DOCUMENTS)
 def test_what_was_packed_is_unpacked(document: dict[str, object]) -> None:
-    assert payload.unpack(payload.pack(document), "page") == document
+    assert payload.unpack(payload.pack(document).encode(), "page") == document
 
 
 def test_equal_content_gives_equal_text_and_no_markup() -> None:
@@ -27,7 +27,7 @@ def test_equal_content_gives_equal_text_and_no_markup() -> None:
 
 
 def test_a_name_that_is_no_utf8_is_carried() -> None:
-    assert payload.unpack(payload.pack({"name": "\udc80"}), "page") == {"name": "\udc80"}
+    assert payload.unpack(payload.pack({"name": "\udc80"}).encode(), "page") == {"name": "\udc80"}
 
 
 def test_a_number_that_is_not_finite_is_refused() -> None:
@@ -44,4 +44,11 @@ WHOLE = payload.pack({"a": list(range(100))})
 )
 def test_damage_is_one_line_that_names_the_page(text: str) -> None:
     with pytest.raises(ArchiveError, match=r"^page\.html: what the page carries"):
-        payload.unpack(text, "page.html")
+        payload.unpack(text.encode(), "page.html")
+
+
+def test_a_trap_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(payload, "_MOST_UNPACKED", 1000)
+    assert payload.unpack(payload.pack({"a": "b" * 900}).encode(), "page.html") == {"a": "b" * 900}
+    with pytest.raises(ArchiveError, match="larger than"):
+        payload.unpack(payload.pack({"a": "b" * 1000}).encode(), "page.html")

@@ -105,7 +105,7 @@ def test_reference_fan_is_flagged_before_the_numbers(full: Page) -> None:
     assert full.html.index('class="warnings flag"') < full.html.index('class="warnings"')
     assert full.html.index('class="warnings flag"') < full.html.index('id="s1-summary"')
     marks = {
-        dom.part(row[0], "text"): dom.part(row[1], "detail")
+        dom.part(row[0], "text"): dom.part(row[0], "detail")
         for row in dom.rows(full.root.by_id("s1-summary"))
     }
     assert [name for name, mark in marks.items() if "replication only" in mark] == ["biprop-d0.5"]
@@ -138,19 +138,19 @@ def test_only_populations_that_a_warning_names_are_flagged(tmp_path: Path) -> No
     (flag,) = _flags(root)
     assert "For replication only: edge-popup-d0.5, biprop-d0.5\n" in flag.text()
     assert "factor of biprop-d0.5 (biprop-d0.5)" in flag.text()
-    marks = [dom.part(row[1], "detail") for row in dom.rows(root.by_id("s1-summary"))]
+    marks = [dom.part(row[0], "detail") for row in dom.rows(root.by_id("s1-summary"))]
     assert ["replication only" in mark for mark in marks] == [True, True, False]
 
 
 def test_untrained_controls_and_the_reference_are_marked(full: Page) -> None:
     rows = {dom.part(row[0], "text"): row for row in dom.rows(full.root.by_id("s1-summary"))}
-    assert dom.part(rows["random-d0.5"][1], "detail") == "untrained control"
-    assert dom.part(rows["random-d0.5"][5], "detail") == "untrained"
-    assert dom.part(rows["biprop+iterand-d0.5"][1], "detail") == ""
+    assert dom.part(rows["random-d0.5"][0], "detail") == "untrained control"
+    assert "best epoch" not in rows["random-d0.5"][3].text()
+    assert dom.part(rows["biprop+iterand-d0.5"][0], "detail") == "5 refreshes"
     reference = rows[REFERENCE]
-    assert dom.part(reference[1], "detail") == "accuracy reference, outside every overlap"
-    assert dom.part(reference[4], "text").startswith("91.10 ± ")
-    for column in (6, 8, 9, 10):
+    assert dom.part(reference[0], "detail") == "accuracy reference, outside every overlap"
+    assert dom.part(reference[3], "text").startswith("91.10 ± ")
+    for column in (4, 5, 6):
         assert dom.part(reference[column], "detail") == "outside every overlap"
     (caption,) = full.root.by_id("s1-accuracy").all("figcaption")
     assert caption.text().count("Untrained controls (random-d0.5) score near chance by nature") == 1

@@ -1,11 +1,13 @@
 """Tables and figures of the statistics print the numbers of results.json, each beside its chance level."""
 
+import itertools
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from masklab.report import load, style
+from masklab.report import below, comparisons, load, populations, style, tables
 from masklab.report.figures import consensus, scatter, shares
 
 from . import builder, dom
@@ -16,7 +18,7 @@ def test_chapters_stand_in_the_order_of_the_questions(plain: Page) -> None:
     (main,) = plain.root.all("main")
     anchors = [node.attributes["id"] for node in main.all() if "id" in node.attributes]
     wanted = (
-        "summary accuracy distances matrices layers shares embeddings tests tests-pairs clusters scatter "
+        "summary accuracy matrices distances layers shares embeddings tests tests-pairs clusters scatter "
         "ensembles rarefaction consensus structure-table movement paths interpolation barriers "
         "barriers-table landscape-work flatness sensitivity sensitivity-table algebra gathering "
         "algebra-table transfer transfer-table surfaces chains chains-table members methods"
@@ -31,15 +33,14 @@ def test_chapters_stand_in_the_order_of_the_questions(plain: Page) -> None:
 def test_overall_tests_come_first_with_everything_that_makes_them_readable(plain: Page) -> None:
     first, *others = dom.table(plain.root, "tests")
     assert [text for text, _ in first] == [
-        *("PERMANOVA", "all", "R²", "0.1700", "0.1600"),
-        *("0.0001", "0.0002", "0.0001", "9,999", "12"),
+        *("location (PERMANOVA)", "all", "R²", "0.170", "0.160"),
+        *("0.0001", "0.0002", "0.0001", "12"),
     ]
-    assert first[2][1] == "share of the scatter"
-    assert first[3][1] == "[0.1500, 0.1900]"
-    assert first[8][1] == "sampled"
+    assert first[3][1] == "[0.150, 0.190]"
+    assert first[7][1] == "9,999 sampled"
     names = [row["name"] for row in plain.results["populations"]]
     assert [row[1][0] for row in others] == names
-    assert {row[0][0] for row in others} == {"stability against chance"}
+    assert {row[0][0] for row in others} == {"agreement against chance"}
     assert {row[5][0] for row in others} == {"< 0.0001"}  # no p of 0, however small
     stored = dom.rows(plain.root.by_id("s1-tests"))[1][5]
     assert float(stored.attributes["data-value"]) == 1e-40
@@ -48,15 +49,117 @@ def test_overall_tests_come_first_with_everything_that_makes_them_readable(plain
 def test_pairs_of_populations_are_tested_in_points(plain: Page) -> None:
     rows = dom.table(plain.root, "tests-pairs")
     assert len(rows) == 2 * 3
-    accuracy = next(row for row in rows if row[0][0].startswith("accuracy"))
-    assert accuracy[3] == ("−1.23", "[−3.23, 0.77]")
-    assert accuracy[4][0] == "0"
-    assert accuracy[5][0] == "0.500"
+    accuracy = next(row for row in rows if row[0][0] == "accuracy")
+    names = [row["name"] for row in plain.results["populations"]]
+    assert [text for text, _ in accuracy[1:4]] == [*names[:2], "difference of the means, points"]
+    assert accuracy[4] == ("−1.23", "[−3.23, 0.77]")
+    assert accuracy[5][0] == "0"
+    assert accuracy[6][0] == "0.500"
+
+
+def test_every_name_of_a_test_is_explained(plain: Page) -> None:
+    analysis = load.read(plain.study)
+    for name in ("stability-against-chance", "stability", "permanova", "permdisp", "accuracy", "mantel"):
+        row = analysis.results.tests[0].model_copy(update={"test": name, "a": "x", "b": "y"})
+        table = comparisons.pairwise(_with(analysis, tests=[row]), "k")
+        called = table.rows[0][0].text
+        assert called != name or name == "accuracy"
+        assert table.columns[0].note.startswith(f"{called}: ")
+        assert table.columns[0].note.endswith("?")
+
+
+@pytest.mark.parametrize(
+    ("effect", "called"),
+    [
+        ("r_squared: share of the squared √Hamming scatter", "R²"),
+        ("eta_squared: share of the variance", "η²"),
+        ("difference of stability, a − b", "difference of stability"),
+        ("difference of mean distance to centroid (√Hamming), a − b", "difference of spread"),
+        ("Spearman correlation of Hamming distance and disagreement", "Spearman r"),
+    ],
+)
+def test_effects_are_called_what_they_are(plain: Page, effect: str, called: str) -> None:
+    analysis = load.read(plain.study)
+    row = analysis.results.tests[0].model_copy(update={"effect": effect})
+    table = comparisons.overall(_with(analysis, tests=[row]), "k")
+    assert table.rows[0][2].text == called
+    assert table.columns[2].note.startswith(f"{called}: ")
+
+
+def test_what_is_not_known_is_shown_as_it_is_called(plain: Page) -> None:
+    analysis = load.read(plain.study)
+    names = analysis.names[:2]
+    row = analysis.results.tests[0].model_copy(
+        update={"test": "new-test", "effect": "new: effect", "a": names[0], "b": names[1]}
+    )
+    cluster = analysis.results.clusters[0].model_copy(update={"method": "new", "quantity": "newer"})
+    changed = _with(analysis, tests=[row], clusters=[cluster])
+    table = comparisons.pairwise(changed, "k")
+    assert [cell.text for cell in table.rows[0][:4]] == ["new-test", *names, "new: effect"]
+    assert (table.columns[0].note, table.columns[3].note) == ("", "")
+    assert [cell.text for cell in comparisons.clusters(changed, "k").rows[0][:2]] == ["new", "newer"]
+
+
+def _with(analysis: load.Analysis, **changes: object) -> load.Analysis:
+    return replace(analysis, results=analysis.results.model_copy(update=changes))
+
+
+def test_rows_are_about_their_populations(plain: Page) -> None:
+    """What the toolbox hides with a population."""
+    analysis = load.read(plain.study)
+    theme, names = style.theme([analysis]), analysis.names
+
+    def about(table: tables.Table) -> list[set[str]]:
+        return [{name for cell in row for name in cell.populations} for row in table.rows]
+
+    assert about(comparisons.overall(analysis, "k")) == [set(), *({name} for name in names)]
+    pairs = [{a, b} for a, b in itertools.combinations(names, 2)]
+    assert about(comparisons.pairwise(analysis, "k")) == [pair for pair in pairs for _ in range(2)]
+    assert about(comparisons.mantel(analysis, "k")) == [set(), *({name} for name in names)]
+    assert about(tables.summary([analysis], theme, "k")) == [{name} for name in names]
+    assert {frozenset(own) for own in about(tables.pairs(analysis, "k"))} == {
+        frozenset(own) for own in [*pairs, *({name} for name in names)]
+    }
+    for make in (
+        *(populations.function, populations.diversity, populations.structure, populations.consensus),
+        *(below.movement, below.members),
+    ):
+        assert {next(iter(own)) for own in about(make(analysis, theme, "k"))} == set(names)
+
+
+def test_failed_members_belong_to_their_population(hostile: Page) -> None:
+    analysis = load.read(hostile.study)
+    ((first, *_),) = below.failures(analysis, "k").rows
+    assert list(first.populations) == [analysis.names[0]]
+    failure = analysis.results.failures[0].model_copy(update={"id": "gone/0001"})
+    ((first, *_),) = below.failures(_with(analysis, failures=[failure]), "k").rows
+    assert not first.populations
+
+
+def test_overlap_given_the_size_of_weights_is_shown(plain: Page) -> None:
+    analysis = load.read(plain.study)
+    given = [
+        row.model_copy(
+            update={
+                "metric": "chance_corrected_magnitude",
+                "estimate": row.estimate.model_copy(update={"value": 0.0123, "low": 0.01, "high": 0.0146}),
+            }
+        )
+        for row in analysis.results.overlap
+        if (row.metric, row.layer) == ("chance_corrected", "whole")
+    ]
+    both = _with(analysis, overlap=[*analysis.results.overlap, *given])
+    for row in tables.pairs(both, "k").rows:
+        assert (row[8].text, row[8].detail) == ("0.0123", "[0.0100, 0.0146]")
+    for row in tables.summary([both], style.theme([both]), "k").rows:
+        assert row[5].count == "given |w| 0.0123"
+    assert {row[8].detail for row in tables.pairs(analysis, "k").rows} == {"not computed"}
 
 
 def test_clusterings_stand_beside_random_masks_and_exchanged_labels(plain: Page) -> None:
     cophenetic, rand = dom.table(plain.root, "clusters")
     assert cophenetic[2:4] == [("0.913", ""), ("0.340", "[0.320, 0.360]19 sets")]
+    assert rand[1][1] == "1 = the clusters are the labels, 0 = chance"
     assert [text for text, _ in rand] == [
         "average linkage",
         "adjusted Rand index with the populations",
@@ -107,7 +210,7 @@ def test_many_pairs_become_a_bitmap(tmp_path: Path) -> None:
 def test_function_metrics_have_chance_and_limits_below(plain: Page) -> None:
     row = dom.table(plain.root, "function-table")[0]
     assert row[0][1] == "15 pairs"
-    assert row[1] == ("15.60", "[14.60, 16.60]chance 90.00")
+    assert row[1] == ("15.6", "[14.6, 16.6]chance 90.0")
     assert row[2] == ("1.456", "[1.446, 1.466]chance 1.928; relabelled 0.277")
     assert row[3] == ("0.827", "[0.817, 0.837]chance 0")
 
@@ -157,9 +260,9 @@ def test_consensus_takes_the_size_that_most_draws_have(plain: Page) -> None:
 
 def test_structure_stands_beside_chance(plain: Page) -> None:
     row = dom.table(plain.root, "structure-table")[1]
-    assert row[1] == ("45.70", "[44.70, 46.70]chance 50.30")
+    assert row[1] == ("45.7", "[44.7, 46.7]chance 50.3")
     assert row[6] == ("0.00", "no intervalchance 0.01")
-    assert row[7] == ("3.0", "[3.0, 3.0]chance 1.2")
+    assert row[7] == ("3.001", "[2.991, 3.011]chance 1.200")
 
 
 def test_shares_of_the_distance_are_multiples_of_their_chance_level(plain: Page) -> None:
@@ -169,7 +272,8 @@ def test_shares_of_the_distance_are_multiples_of_their_chance_level(plain: Page)
         values = [row.estimate.value for row in own if row is not None]
         assert values == pytest.approx([0.9, 0.92, 0.94, 0.96, 0.98, 1.0])
     text = plain.root.by_id("s1-shares").text()
-    assert "it has 4.25 % of the distance and would have 4.73 % among independent masks (0.90 times)" in text
+    assert "it has 4.25 % [4.21, 4.30] of the distance and would have 4.73 % among independent masks" in text
+    assert "(0.90 times; n = 6)" in text
 
 
 def test_hostile_names_stay_text_in_every_statistic(hostile: Page) -> None:

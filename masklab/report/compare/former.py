@@ -1,10 +1,6 @@
 """Reading what a comparison starts from: an analysed study's directory, or a page of several."""
 
-import base64
-import binascii
-import json
 import re
-import zlib
 from typing import Any
 
 import pydantic
@@ -12,14 +8,13 @@ import pydantic
 from masklab.archive import directory as layout
 from masklab.archive import files
 from masklab.errors import ArchiveError
-from masklab.report import load
+from masklab.report import load, payload
 from masklab.report.compare import document
 from masklab.report.compare.document import Former
 
 MOST_BYTES = 100 * 2**20
 """Size of a page that is read."""
 
-_MOST_UNPACKED = 512 * 2**20  # what a page of that size can carry without being a trap
 _PAYLOAD = re.compile(rb'<script type="application/gzip" id="payload">([^<]*)</script>')
 _MARK = b'<meta name="masklab-input"'
 _ALLOWED = "a page that `masklab report` wrote, or the directory of an analysed study"
@@ -57,7 +52,7 @@ def _page(path: files.Location) -> list[Former]:
     found = _PAYLOAD.search(content)
     if found is None or not _whole(content):
         raise ArchiveError(f"{path} {_strange(content)}; it has to be {_ALLOWED}")
-    carried = _unpacked(found.group(1), path)
+    carried = payload.unpack(found.group(1), path)
     results = carried.get("results") if isinstance(carried, dict) else None
     if not isinstance(results, list) or not results:
         raise ArchiveError(f"{path} carries no results to compare with; write the page again")
@@ -79,21 +74,6 @@ def _strange(content: bytes) -> str:
 
 def _whole(content: bytes) -> bool:
     return content.rstrip().endswith(b"</html>")
-
-
-def _unpacked(text: bytes, path: files.Location) -> Any:
-    """The JSON document in a page, never more of it than a page can honestly hold."""
-    try:
-        packed = base64.b64decode(text.strip(), validate=True)
-        stream = zlib.decompressobj(wbits=31)
-        content = stream.decompress(packed, _MOST_UNPACKED)
-        if not stream.eof:
-            raise ArchiveError(
-                f"{path}: what the page carries is cut off, or larger than {_MOST_UNPACKED / 2**20:,.0f} MB"
-            )
-        return json.loads(content)
-    except (binascii.Error, ValueError, zlib.error, RecursionError) as error:
-        raise ArchiveError(f"{path}: what the page carries is damaged: {error}") from error
 
 
 def _former(content: Any, path: files.Location) -> Former:

@@ -21,8 +21,8 @@ def _paragraphs(changes: Changes) -> Iterator[str]:
         yield nothing(changes)
         return
     yield (
-        f"Before: the analysis of {_moment(before.created)}, {_members(before)}. Now: that of "
-        f"{_moment(after.created)}, {_members(after)}."
+        f"Before: the analysis of {numbers.moment(before.created)}, {_members(before)}. Now: that of "
+        f"{numbers.moment(after.created)}, {_members(after)}."
     )
     yield f"Settings that changed: {len(changes.settings)}." if changes.settings else "No setting changed."
     yield from _populations(changes)
@@ -38,17 +38,13 @@ def nothing(changes: Changes) -> str:
     digest = " Both were made from the same files, by their digest." if same else ""
     return (
         f"Nothing changed: settings, {_members(changes.after)}, {found} and {warned} are those of the "
-        f"analysis of {_moment(changes.before.created)}.{digest}"
+        f"analysis of {numbers.moment(changes.before.created)}.{digest}"
     )
 
 
 def _members(own: Former) -> str:
     populations = numbers.count(len(own.populations), "population")
     return f"{numbers.count(len(own.members), 'member')} of {populations}"
-
-
-def _moment(created: str) -> str:
-    return created.replace("T", " ")[:19]
 
 
 def _populations(changes: Changes) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Accuracy by population: every member, the mean and its interval."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from masklab.report import load, models, numbers, recipe, style, text
@@ -12,80 +12,60 @@ if TYPE_CHECKING:
 TITLE = "Accuracy by pruner"
 _VECTOR_MEMBERS = 2000  # above this the points become one bitmap
 
-Row = tuple[load.Analysis, str, str]
-"""Study, population, label."""
+Groups = Mapping[str, Sequence[models.Member]]
+"""Population → its members whose accuracy is known."""
 
 
 def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure:
-    """Accuracy of one study."""
-    return draw_rows([(analysis, name, name) for name in analysis.names], theme, key, TITLE)
-
-
-def draw_together(analyses: Sequence[load.Analysis], theme: style.Theme, key: str) -> figure.Figure:
-    """Accuracy of all populations of several studies, on one axis."""
-    rows = [
-        (analysis, name, f"{analysis.study.name} · {name}")
-        for analysis in analyses
+    """One row per population, first on top."""
+    groups = {
+        name: [own for own in analysis.results.members if own.population == name and own.accuracy is not None]
         for name in analysis.names
-    ]
-    return draw_rows(rows, theme, key, "Accuracy in all studies")
-
-
-def draw_rows(rows: Sequence[Row], theme: style.Theme, key: str, title: str) -> figure.Figure:
-    """One row per (study, population, label), first on top."""
-    members = [
-        [m for m in analysis.results.members if m.population == name and m.accuracy is not None]
-        for analysis, name, _ in rows
-    ]
-    if not any(members):
-        stored = any(analysis.results.members for analysis, _, _ in rows)
+    }
+    if not any(groups.values()):
+        stored = bool(analysis.results.members)
         why = "No accuracy is known: all masks were imported" if stored else "No member is stored"
-        return figure.absent(title, f"{why}, so there is no accuracy to show.")
-    message = _message(rows)
-    blocks = sorted({block for analysis, _, _ in rows for block in analysis.blocks})
-    data = shaping.table(_data(rows, members))
-    n = sum(map(len, members))
+        return figure.absent(TITLE, f"{why}, so there is no accuracy to show.")
+    message = _message(analysis)
+    n = sum(map(len, groups.values()))
     with style.drawing(key):
-        drawing = style.new_figure(0.95 + 0.5 * len(rows))
-        panels = broken.panels(drawing, _spans(rows, members))
+        drawing = style.new_figure(0.95 + 0.5 * len(groups))
+        panels = broken.panels(drawing, _spans(analysis, groups))
         for axes in panels:
-            for place, ((analysis, name, _), group) in enumerate(zip(rows, members, strict=True)):
-                _points(axes, place, group, theme, blocks, raster=n > _VECTOR_MEMBERS)
+            for place, (name, group) in enumerate(groups.items()):
+                _points(axes, place, group, theme, analysis.blocks, raster=n > _VECTOR_MEMBERS)
                 _mean(axes, place, analysis.accuracy(name))
-        panels[0].set_yticks(range(len(rows)), [_marked(*row) for row in rows])
-        panels[0].set_ylim(len(rows) - 0.45, -0.55)
+        panels[0].set_yticks(range(len(groups)), [_marked(own) for own in analysis.results.populations])
+        panels[0].set_ylim(len(groups) - 0.45, -0.55)
         drawing.supxlabel("test accuracy after the last epoch, %", fontsize=9.0)
-        style.legend(
-            drawing, style.block_entries(theme, blocks), loc="outside upper right", ncols=6, handletextpad=0.2
-        )
+        entries = style.block_entries(theme, analysis.blocks)
+        style.legend(drawing, entries, loc="outside upper right", ncols=6, handletextpad=0.2)
         svg = bitmaps.small(style.svg(drawing, key, message))
-    return figure.Figure(title, message, _caption(rows, n, theme, blocks), svg, data)
+    data = shaping.table(_data(analysis, groups))
+    return figure.Figure(TITLE, message, _caption(analysis, n, theme), svg, data)
 
 
-def _data(rows: Sequence[Row], members: Sequence[Sequence[models.Member]]) -> Iterator[shaping.Row]:
-    """One row per member, and one per mean."""
-    several = len({id(analysis) for analysis, _, _ in rows}) > 1
-    for (analysis, name, _), group in zip(rows, members, strict=True):
-        study: shaping.Row = {"study": analysis.study.name} if several else {}
+def _data(analysis: load.Analysis, groups: Groups) -> Iterator[shaping.Row]:
+    """One row per mean, and one per member."""
+    for name, group in groups.items():
         if (mean := analysis.accuracy(name)) is not None and mean.estimate.value is not None:
-            yield {**study, "kind": "mean", **shaping.row(mean, "population", "metric")}
+            yield {"kind": "mean", **shaping.row(mean, "population", "metric")}
         for own in group:
             fields: shaping.Row = {"id": own.id, "block": own.block, "value": own.accuracy}
-            yield {**study, "kind": "member", "population": name, "metric": "accuracy", **fields}
+            yield {"kind": "member", "population": name, "metric": "accuracy", **fields}
 
 
-def _spans(rows: Sequence[Row], members: Sequence[Sequence[models.Member]]) -> Iterator[broken.Span]:
+def _spans(analysis: load.Analysis, groups: Groups) -> Iterator[broken.Span]:
     """Every point and interval, in percent."""
-    for (analysis, name, _), group in zip(rows, members, strict=True):
+    for name, group in groups.items():
         yield from ((100.0 * own.accuracy, 100.0 * own.accuracy) for own in group if own.accuracy is not None)
         if (mean := analysis.accuracy(name)) is not None:
             yield from dots.span(mean.estimate, 100.0)
 
 
-def _marked(analysis: load.Analysis, name: str, label: str) -> str:
+def _marked(population: models.Population) -> str:
     """Label of a row, with a second line that says what the population is, if not trained masks."""
-    population = next(row for row in analysis.results.populations if row.name == name)
-    return "\n".join(filter(None, (label, recipe.mark(population))))
+    return "\n".join(filter(None, (population.name, recipe.mark(population))))
 
 
 def _points(
@@ -125,15 +105,15 @@ def _mean(axes: "Axes", place: int, row: models.Accuracy | None) -> None:
     axes.plot(100.0 * row.estimate.value, height, "D", color=style.INK, markersize=5)
 
 
-def _message(rows: Sequence[Row]) -> str:
+def _message(analysis: load.Analysis) -> str:
     means = [
-        (row.estimate.value, label)
-        for analysis, name, label in rows
+        (row.estimate.value, name)
+        for name in analysis.names
         if (row := analysis.accuracy(name)) is not None and row.estimate.value is not None
     ]
     if not means:
         return "Accuracy of every stored member."
-    digits = numbers.places(min(analysis.study.data.test or 0 for analysis, _, _ in rows))
+    digits = numbers.places(analysis.study.data.test or 0)
     (high, best), (low, worst) = max(means), min(means)
     if len(means) == 1:
         return f"{best} reaches {numbers.percent(high, digits)} % test accuracy on average."
@@ -143,30 +123,25 @@ def _message(rows: Sequence[Row]) -> str:
     )
 
 
-def _known(rows: Sequence[Row]) -> str:
-    foreign = any(member.accuracy is None for analysis, _, _ in rows for member in analysis.results.members)
-    return "whose accuracy is known " if foreign else ""
-
-
-def _caption(rows: Sequence[Row], n: int, theme: style.Theme, blocks: Sequence[int]) -> str:
-    estimates = [row.estimate for analysis, name, _ in rows if (row := analysis.accuracy(name)) is not None]
-    studies = {id(analysis): analysis for analysis, _, _ in rows}.values()
-    outside = [label for analysis, name, label in rows if name not in analysis.compared]
-    markers = ", marker by draw of base weights" if theme.blocks_have_markers(blocks) else ""
+def _caption(analysis: load.Analysis, n: int, theme: style.Theme) -> str:
+    estimates = [row.estimate for name in analysis.names if (row := analysis.accuracy(name)) is not None]
+    foreign = any(member.accuracy is None for member in analysis.results.members)
+    known = "whose accuracy is known " if foreign else ""
+    outside = [name for name in analysis.names if name not in analysis.compared]
+    markers = ", marker by draw of base weights" if theme.blocks_have_markers(analysis.blocks) else ""
     bitmap = " The points are one bitmap." if n > _VECTOR_MEMBERS else ""
-    chance = sorted({len(analysis.study.data.classes) for analysis in studies} - {0})
-    guess = " or ".join(f"{100.0 / classes:.3g} %" for classes in chance)
+    classes = len(analysis.study.data.classes)
     return " ".join(
         part
         for part in (
-            f"n = {numbers.count(n, 'member')}: every stored member {_known(rows)}is a point (colour by "
+            f"n = {numbers.count(n, 'member')}: every stored member {known}is a point (colour by "
             f"population{markers}); diamond and line: mean and interval "
             f"({text.interval_methods(estimates)}).{bitmap} Where a gap would take most of the axis it is "
             "left out; both parts have one scale.",
-            f"Guessing gives {guess}." if guess else "",
-            *dict.fromkeys(recipe.near_chance(analysis) for analysis in studies),
+            f"Guessing gives {100.0 / classes:.3g} %." if classes else "",
+            recipe.near_chance(analysis),
             f"Accuracy reference, outside every overlap: {', '.join(outside)}." if outside else "",
-            *(text.sampling(analysis) for analysis in list(studies)[:1]),
+            text.sampling(analysis),
         )
         if part
     )

@@ -7,7 +7,6 @@ from markupsafe import Markup
 
 from masklab.report import load
 
-
 Value = str | int | float | bool | None
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _LONG_NAME = 28  # letters; two matrices with longer names do not fit side by side
 _WRITTEN = 12  # populations; the values of more do not fit into the cells
+_CELL, _SMALL = 0.36, 0.17  # inches, with values and without
 _LIGHT = 0.22  # luminance from which on a cell gets dark letters
 _DARK, _PALE = "#262626", "#ffffff"  # on colours that are the same in light and dark
 
@@ -70,12 +71,13 @@ def drawing(
         key: Prefix of every id.
         message: What the figure shows.
     """
-    longest = max(map(len, names))
-    columns = min(2 if longest <= _LONG_NAME else 1, len(panels))
+    longest, fits = max(map(len, names)), written(len(names))
+    columns = min(2 if longest <= _LONG_NAME and fits else 1, len(panels))
     lines = -(-len(panels) // columns)
+    cell = _CELL if fits else min(_SMALL, 8.0 / len(names))
     with style.drawing(key):
         figure = style.new_figure(
-            lines * (0.8 + 0.045 * longest + 0.36 * len(names)), 5.0 * columns if columns > 1 else 7.0
+            lines * (0.8 + 0.045 * longest + cell * len(names)), 5.0 * columns if columns > 1 else 7.0
         )
         grid = figure.subplots(lines, columns, squeeze=False).ravel()
         for axes, (title, found) in zip(grid, panels.items(), strict=False):
@@ -118,14 +120,14 @@ def _panel(axes: "Axes", names: Sequence[str], found: Matrix, look: Look, togeth
             if said:
                 axes.text(column + 0.5, row + 0.5, said, **place)
     if not written(len(names)):
-        scale: Any = axes.figure.colorbar(cells, ax=axes)
+        scale: Any = axes.figure.colorbar(cells, ax=axes, shrink=0.6, aspect=30)
         scale.solids.set_rasterized(True)
     places = np.arange(len(names)) + 0.5
     axes.set_xticks(places, names, rotation=35, ha="right", rotation_mode="anchor")
     axes.set_yticks(places, names)
     axes.set_ylim(len(names), 0)
     axes.set_aspect("equal")
-    axes.tick_params(length=0, labelsize=8)
+    axes.tick_params(length=0, labelsize=8 if written(len(names)) else 7)
     axes.spines[:].set_visible(False)
 
 

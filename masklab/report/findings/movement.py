@@ -38,8 +38,11 @@ def ask(subject: Subject) -> list[Finding]:
             f"the end, is not answered ({ground.missed(effects)})."
         )
         return [subject.answer(text, _ANCHOR, carried=False)]
-    parts = [_near(stated[0], ways, len(near)), _slower(stated[1], flips, len(slower))]
-    said = " ".join(f"{part} ({ground.stated(own)})." for part, own in zip(parts, stated, strict=True) if own)
+    said = []
+    if stated[0]:
+        said.append(f"{_near(stated[0], ways, len(near))} ({ground.stated(stated[0])}).")
+    if stated[1]:
+        said.append(f"{_slower(stated[1], flips, len(slower))} ({ground.stated(stated[1])}).")
     return [subject.answer(said, _ANCHOR)]
 
 
@@ -59,7 +62,7 @@ def _slower(
 ) -> str:
     first, last = ([flips[own.of[0]][place] for own in stated] for place in (0, 1))
     return (
-        f"They move less towards the end, in {words.some(len(stated), of, 'pruner')}: "
+        f"Masks move less towards the end, in {words.some(len(stated), of, 'pruner')}: "
         f"{_FLIPS.extent(row.estimate for row in last)} of the bits flip per epoch at last, "
         f"{_FLIPS.extent(row.estimate for row in first)} at first"
     )

@@ -27,7 +27,8 @@ ARGUMENTS = (
     "--disable-sync",
 )
 REQUIRED = bool(os.environ.get("MASKLAB_REQUIRE_BROWSER"))
-AXE = Path(os.environ.get("MASKLAB_AXE", ".venv/axe/node_modules/axe-core/axe.min.js"))
+_HOME = Path(__file__).parents[3]
+AXE = Path(os.environ.get("MASKLAB_AXE", _HOME / ".venv/axe/node_modules/axe-core/axe.min.js"))
 
 Go = Callable[..., Visit]
 

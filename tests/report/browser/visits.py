@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _INSIDE = ("blob:", "data:")
 _USE = """async () => {
   const rest = () => new Promise((go) => setTimeout(go, 10));
-  const seen = (own) => own.isConnected && !own.disabled && own.checkVisibility();
+  const seen = (own) => own.isConnected && !own.disabled && own.checkVisibility({ visibilityProperty: true });
   for (const kind of ["button", "input[type=checkbox], input[type=radio]"]) {
     for (const own of document.querySelectorAll(kind)) {
       if (!seen(own) || own.dataset.kind === "png" || own.dataset.save === "png") continue;
@@ -67,8 +67,17 @@ class Visit:
     def use_everything(self) -> None:
         """Open what is folded, press every button, tick every box and fill every field of the page."""
         self.open_everything()
+        self.explore()
         self.tab.evaluate(_USE)
         self.settle()
+
+    def explore(self) -> None:
+        """Go to the explorer, and wait until it is drawn."""
+        for explorer in self.tab.locator(".explorer").all():
+            explorer.scroll_into_view_if_needed()
+            self.tab.wait_for_function(
+                "(own) => own.querySelector('.explorer-state').hidden", arg=explorer.element_handle()
+            )
 
     def open_everything(self) -> None:
         self.tab.evaluate(
@@ -81,6 +90,7 @@ class Table:
 
     def __init__(self, tab: "Tab", key: str) -> None:
         self.tab = tab
+        self.key = key
         self.box: Locator = tab.locator(f"#{key}")
         self.search: Locator = self.box.get_by_role("searchbox")
 

@@ -31,7 +31,7 @@ def test_nothing_changed_is_one_sentence(results: studies.Row) -> None:
     (sentence,) = made.sentences
     assert re.fullmatch(
         r"Nothing changed: settings, 6 members of 2 populations, \d+ numbers and 1 warning are those of the "
-        r"analysis of 2025-03-04 05:06:07\. Both were made from the same files, by their digest\.",
+        r"analysis of 2025-03-04 05:06:07\+00:00\. Both were made from the same files, by their digest\.",
         sentence,
     )
     assert (made.figures, made.tables) == ({}, [])
@@ -40,9 +40,9 @@ def test_nothing_changed_is_one_sentence(results: studies.Row) -> None:
 def test_the_digest_is_named_only_where_it_is_known_and_equal(fresh: Base) -> None:
     before, after = fresh(), fresh()
     after["input"] = None
-    assert _chapter(before, after).sentences[0].endswith("05:06:07.")
+    assert _chapter(before, after).sentences[0].endswith("05:06:07+00:00.")
     before["input"] = None
-    assert _chapter(before, after).sentences[0].endswith("05:06:07.")
+    assert _chapter(before, after).sentences[0].endswith("05:06:07+00:00.")
 
 
 def test_everything_that_changed(fresh: Base) -> None:
@@ -56,8 +56,8 @@ def test_everything_that_changed(fresh: Base) -> None:
     made = _chapter(before, after)
     text = " ".join(made.sentences)
     for wanted in (
-        "Before: the analysis of 2025-03-04 05:06:07, 6 members of 2 populations. Now: that of 2025-03-04 "
-        "05:06:07, 8 members of 3 populations.",
+        "Before: the analysis of 2025-03-04 05:06:07+00:00, 6 members of 2 populations. Now: that of "
+        "2025-03-04 05:06:07+00:00, 8 members of 3 populations.",
         "Settings that changed: 1.",
         "Populations added: dense-d1.",
         f"Populations with another number of stored members: {SECOND} (2 → 3).",

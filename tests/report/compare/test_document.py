@@ -89,7 +89,7 @@ def test_a_study_without_landscape_or_pairs(results: studies.Row) -> None:
 def test_the_page_carries_it_unchanged(results: studies.Row) -> None:
     analysis = studies.analysis(results)
     carried = compare.compact(analysis)
-    again = payload.unpack(payload.pack({"results": [carried]}), "here")["results"][0]
+    again = payload.unpack(payload.pack({"results": [carried]}).encode(), "here")["results"][0]
     assert Former.model_validate(again) == document.make(analysis)
     assert payload.pack(carried) == payload.pack(compare.compact(analysis))
 

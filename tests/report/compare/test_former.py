@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from masklab.archive import files
 from masklab.errors import ArchiveError
-from masklab.report import compare, load
+from masklab.report import compare, load, payload
 from masklab.report.compare import document, former
 
 from ..together import studies
@@ -165,7 +165,7 @@ def test_a_page_that_unpacks_to_too_much(
 ) -> None:
     place = _write(tmp_path / "page.html", whole)
     assert len(compare.read(place)) == 1
-    monkeypatch.setattr(former, "_MOST_UNPACKED", 1000)
+    monkeypatch.setattr(payload, "_MOST_UNPACKED", 1000)
     assert "is cut off, or larger than 0 MB" in _error(place)
 
 

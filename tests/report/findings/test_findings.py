@@ -135,7 +135,7 @@ def test_names_are_taken_as_they_are(study: Make) -> None:
     assert builder.HOSTILE in text
 
 
-@pytest.mark.parametrize("name", ["plain", "hostile", "single", "full", "linear"])
+@pytest.mark.parametrize("name", ["plain", "hostile", "linear"])
 def test_findings_stand_on_the_page_with_their_evidence(request: pytest.FixtureRequest, name: str) -> None:
     page: Page = request.getfixturevalue(name)
     found = findings.find(load.read(page.study), KEY)

@@ -35,9 +35,10 @@ def test_the_best_pruner_is_named_where_it_is_apart_from_all_others(three: Study
     found = three.answer(accuracy.ask)
     assert found.text == (
         f"{C} (87.30 % [86.90, 87.70]) is more accurate than each of the other 2 pruners, by 2.00 to 3.00 "
-        "points [1.00, 5.00] (95 % intervals, n = 12 pairs of equal seeds on 3 draws each; largest adjusted "
-        "p = 0.012, Benjamini and Hochberg over 3 pairs of populations; 0 = no difference; guessing gives "
-        "10 %). Test accuracy differs in all 3 pairs of pruners (largest adjusted p = 0.040)."
+        "points [1.00, 5.00] (95 % intervals, n = 12 pairs of equal seeds on 3 draws each; largest "
+        "adjusted p = 0.012, Benjamini and Hochberg over 3 pairs of populations; 0 = no difference; "
+        "guessing gives 10 %). Test accuracy differs in all 3 pairs of pruners (largest adjusted p = "
+        "0.040)."
     )
     assert (found.anchor, found.carried) == ("s1-accuracy", True)
 
@@ -67,11 +68,10 @@ def test_no_difference_is_said_to_be_none(three: Study) -> None:
     found = three.answer(accuracy.ask)
     assert not found.carried
     assert found.text == (
-        "No difference in test accuracy was found between 3 pruners: the largest is that of "
-        f"{C} over {A}, 1.50 points [−0.50, 3.50] (95 % intervals, n = 12 pairs of equal seeds on 3 draws "
-        "each; smallest adjusted p = 0.200, Benjamini and Hochberg over 3 pairs of populations; the "
-        "smallest p "
-        "attainable is 0.125, so that none could be found; 0 = no difference; guessing gives 10 %)."
+        f"No difference in test accuracy was found between 3 pruners: the largest is that of {C} over {A}, "
+        "1.50 points [−0.50, 3.50] (95 % intervals, n = 12 pairs of equal seeds on 3 draws each; smallest "
+        "adjusted p = 0.200, Benjamini and Hochberg over 3 pairs of populations; the smallest p attainable "
+        "is 0.125, so that none could be found; 0 = no difference; guessing gives 10 %)."
     )
 
 
@@ -146,18 +146,16 @@ def test_refreshes_are_compared_with_their_gate_alone(three: Study) -> None:
     _accuracies(three)
     found = three.answer(refreshes.ask)
     assert found.text == (
-        "Refreshing base weights raises test accuracy over the gate alone in the one comparison: "
-        f"{C} over {B} 2.00 points [1.00, 3.00] (95 % interval, n = 12 pairs of equal seeds on 3 draws; "
-        "adjusted "
-        "p = 0.012, Benjamini and Hochberg over 3 pairs of populations; 0 = no effect)."
+        f"Refreshing base weights raises test accuracy over the gate alone in the one comparison: {C} over "
+        f"{B} 2.00 points [1.00, 3.00] (95 % interval, n = 12 pairs of equal seeds on 3 draws; adjusted p = "
+        "0.012, Benjamini and Hochberg over 3 pairs of populations; 0 = no effect)."
     )
     three.plant(pair("accuracy", B, C, -0.02, 0.012, half=0.02))
     found = three.answer(refreshes.ask)
     assert not found.carried
     assert found.text.startswith(
         "No effect of refreshing base weights on test accuracy was found in 1 comparison with the gate "
-        "alone: "
-        f"the largest difference is that of {C} over {B} 2.00 points [0.00, 4.00] ("
+        f"alone: the largest difference is that of {C} over {B} 2.00 points [0.00, 4.00] ("
     )
     assert "the smallest p attainable is 0.0001" in found.text
     next(row for row in three.made["populations"] if row["name"] == B)["density"] = 0.3
@@ -176,13 +174,12 @@ def test_refreshes_may_raise_and_lower(study: Make) -> None:
     )
     found = three.answer(refreshes.ask)
     assert found.text.startswith(
-        "Refreshing base weights raises test accuracy over the gate alone in 2 of 3 comparisons: "
-        f"{iterand} over {A} 5.00 points [3.00, 7.00] and {C} over {B} 4.00 points [2.00, 6.00] ("
+        f"Refreshing base weights raises test accuracy over the gate alone in 2 of 3 comparisons: {iterand} "
+        f"over {A} 5.00 points [3.00, 7.00] and {C} over {B} 4.00 points [2.00, 6.00] ("
     )
     assert (
         f"; it lowers test accuracy over the gate alone in 1 of 3 comparisons: {recycle} over {A} −5.00 "
-        "points "
-        "[−7.00, −3.00] ("
+        "points [−7.00, −3.00] ("
     ) in found.text
     assert found.text.count("Benjamini and Hochberg over 10 pairs of populations") == 2
 
@@ -196,9 +193,9 @@ def test_agreement_beyond_chance(three: Study) -> None:
     assert found.anchor == "s1-overlap-chapter"
     assert found.text == (
         "Masks of one pruner that share base weights agree more than independent masks do, in 2 of 3 "
-        "pruners: "
-        "stability 0.050 to 0.070 [0.030, 0.100] (95 % intervals, n = 12 members on 3 draws each; largest "
-        "adjusted p = 0.0010, Benjamini and Hochberg over 3 populations; 0 = chance, 1 = equal masks)."
+        "pruners: stability 0.050 to 0.070 [0.030, 0.100] (95 % intervals, n = 12 members on 3 draws each; "
+        "largest adjusted p = 0.0010, Benjamini and Hochberg over 3 populations; 0 = chance, 1 = equal "
+        "masks)."
     )
     three.plant(alone("stability-against-chance", C, -0.05, 0.02))
     assert three.answer(overlap.ask).text.endswith(" The opposite holds in 1 of 3 pruners.")
@@ -221,12 +218,11 @@ def test_location_is_what_exceeds_chance(three: Study) -> None:
     )
     found = three.answer(location.ask)
     assert found.text == (
-        "Masks of different pruners lie in different places, in 2 of 3 pairs of pruners, beyond base weights "
-        f"and seeds: between {A} and {B} the pruner explains 0.030 of the scatter beyond chance, R² = 0.130 "
-        "[0.110, 0.150] (95 % interval, n = 12 seeds on 3 draws; adjusted p = 0.010, Benjamini and Hochberg "
-        "over 3 pairs of populations; chance level 0.100). Spread, to which the test reacts, too, differs "
-        "in 1 "
-        "of these 2 pairs as well."
+        "Masks of different pruners lie in different places, in 2 of 3 pairs of pruners, beyond base "
+        f"weights and seeds: between {A} and {B} the pruner explains 0.030 of the scatter beyond chance, R² "
+        "= 0.130 [0.110, 0.150] (95 % interval, n = 12 seeds on 3 draws; adjusted p = 0.010, Benjamini and "
+        "Hochberg over 3 pairs of populations; chance level 0.100). Spread, to which the test reacts, too, "
+        "differs in 1 of these 2 pairs as well."
     )
     three.plant(pair("permanova", A, B, 0.13, 0.01, chance=0.12))
     assert "in 1 of 3 pairs" in three.answer(location.ask).text
@@ -241,10 +237,8 @@ def test_spread_is_named_by_the_wider_one(three: Study) -> None:
     found = three.answer(spread.ask)
     assert found.text.startswith(
         f"In 1 of 3 pairs of pruners one spreads more widely: masks of {B} lie 0.050 [0.030, 0.070] farther "
-        "from "
-        f"their centroid than those of {A}, in √Hamming distance (95 % interval, n = 12 seeds on 3 draws; "
-        "adjusted "
-        "p = 0.010, "
+        f"from their centroid than those of {A}, in √Hamming distance (95 % interval, n = 12 seeds on 3 "
+        "draws; adjusted p = 0.010, "
     )
     three.plant(pair("permdisp", A, B, -0.05, 0.06))
     found = three.answer(spread.ask)
@@ -257,10 +251,8 @@ def test_the_link_of_structure_and_function(three: Study) -> None:
     found = three.answer(link.ask)
     assert found.text == (
         "Members whose masks differ more disagree more on test images, within 2 of 3 pruners: Mantel "
-        "correlation "
-        "0.30 to 0.50 [0.20, 0.60] (95 % intervals, n = 12 members on 3 draws each; largest adjusted p = "
-        "0.020, "
-        "Benjamini and Hochberg over 3 populations; 0 = no link)."
+        "correlation 0.30 to 0.50 [0.20, 0.60] (95 % intervals, n = 12 members on 3 draws each; largest "
+        "adjusted p = 0.020, Benjamini and Hochberg over 3 populations; 0 = no link)."
     )
     for row in three.made["tests"]:
         if row["test"] == "mantel":

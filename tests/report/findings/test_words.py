@@ -48,8 +48,8 @@ def _effect(adjusted: float | None, *, half: float | None = 0.1, smallest: float
 def test_a_claim_says_level_n_p_correction_and_chance() -> None:
     ground = words.Ground("member", "pair of pruners", 3, "0 = chance", draws=2)
     assert ground.stated([_effect(0.01)]) == (
-        "90 % interval, n = 5 members on 2 draws; adjusted p = 0.010, Benjamini and Hochberg over 3 pairs of "
-        "pruners; 0 = chance"
+        "90 % interval, n = 5 members on 2 draws; adjusted p = 0.010, Benjamini and Hochberg over 3 pairs "
+        "of pruners; 0 = chance"
     )
     assert ground.stated([_effect(0.01), _effect(0.00001)]).startswith(
         "90 % intervals, n = 5 members on 2 draws each; largest adjusted p = 0.010, "

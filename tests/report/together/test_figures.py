@@ -3,6 +3,7 @@ import io
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 
 from masklab.report import load, numbers, style, together
@@ -362,3 +363,31 @@ def test_every_plan_has_a_place_of_its_own() -> None:
     found = together.plans()
     places = [own.place for own in found.values()]
     assert len(set(places)) == len(places) == 10
+
+
+def test_chance_levels_are_drawn(base: studies.Row) -> None:
+    """The curve of similarity is that of its formula; a recorded level that lies off it has a dash."""
+    from matplotlib.figure import Figure
+
+    results = studies.spread(base, [0.1, 0.5])
+    for row in results["overlap"]:
+        if (row["a"], row["metric"]) == ("biprop-d0.5", "jaccard_similarity"):
+            row["chance"] = 0.4
+    found = points.gather([studies.analysis(results)])
+    (panel,), _ = lines.panels(found, lines.DENSITY, measures.ACCURACY.get)
+    axes = Figure().subplots()
+    drawing._chance(axes, measures.SIMILARITY, panel)
+    curve, *dashes = axes.lines
+    for density, level in np.asarray(curve.get_xydata()):
+        assert level == pytest.approx(density / (2.0 - density))
+    assert [np.asarray(own.get_xydata()).tolist() for own in dashes] == [[[0.5, 0.4]]]
+    for measure, level in ((measures.ACCURACY, 10.0), (measures.CORRECTED, 0.0), (measures.STABILITY, 0.0)):
+        axes = Figure().subplots()
+        drawing._chance(axes, measure, panel)
+        assert [np.unique(np.asarray(own.get_xydata())[:, 1]).tolist() for own in axes.lines] == [[level]]
+    axes = Figure().subplots()
+    drawing._chance(axes, measures.BARRIER, panel)
+    noise = [row["over_images"]["entezari_error"]["chance"] for row in results["landscape"]]
+    assert [np.unique(np.asarray(own.get_xydata())[:, 1]).tolist() for own in axes.lines] == [
+        [pytest.approx(100.0 * max(noise))]
+    ]

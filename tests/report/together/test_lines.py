@@ -76,6 +76,14 @@ def test_another_recipe_is_another_panel_that_says_so(
         assert {point.study for point in panel.points} == {study}
 
 
+@pytest.mark.parametrize("changes", [{"epochs": 30}, {"network": "conv6"}, {"width": 2.0}, {"data": "mnist"}])
+def test_another_recipe_at_another_density_is_no_line(base: studies.Row, changes: dict[str, Any]) -> None:
+    second = studies.other(studies.spread(base, [0.5]), "second", **changes)
+    panels, rest, found = _panels(lines.DENSITY, studies.spread(base, [0.1]), second)
+    assert panels == []
+    assert rest == found
+
+
 def test_settings_without_effect_do_not_part_studies(base: studies.Row) -> None:
     first = studies.spread(base, [0.1])
     second = studies.other(studies.spread(base, [0.5]), "second", ramp_epochs=9)

@@ -99,14 +99,15 @@ const masklab = (() => {
     }
   }
 
-  // One line of a CSV file; what a spreadsheet would take for a formula is text.
+  // What a spreadsheet would take for a formula becomes text.
+  const safe = (text) => (/^\s*[=+\-@]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text);
+
   function csvLine(values) {
     return values
       .map((value) => {
         if (value === null || value === undefined) return "";
         const text = String(value);
-        const safe = /^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text;
-        return typeof value === "number" ? text : `"${safe.replaceAll('"', '""')}"`;
+        return typeof value === "number" ? text : `"${safe(text).replaceAll('"', '""')}"`;
       })
       .join(",");
   }
@@ -121,7 +122,9 @@ const masklab = (() => {
     element("status").textContent = text;
   }
 
-  const called = (name) => settings.names[name] ?? name;
+  // What a population is called now; empty where it has its own name.
+  const renamed = (name) => (Object.hasOwn(settings.names, name) ? settings.names[name] : "");
+  const called = (name) => renamed(name) || name;
 
   window.addEventListener("hashchange", followed);
   const start = () => {
@@ -137,6 +140,8 @@ const masklab = (() => {
     populations,
     change,
     called,
+    renamed,
+    safe,
     csv,
     csvLine,
     copy,

@@ -53,7 +53,8 @@
     }
 
     start() {
-      return (this.started ??= this.open().catch((error) => this.fail(`The explorer could not be drawn: ${error.message}`)));
+      const failed = (error) => this.fail(`The explorer could not be drawn: ${error.message}`);
+      return (this.started ??= this.open().catch(failed));
     }
 
     fail(why) {
@@ -72,10 +73,11 @@
       this.known = new Map(this.given.members.id.map((id, i) => [id, i]));
       this.embedding = this.given.embeddings[0];
       this.readSettings();
-      this.root.classList.add("explorer-open");
       for (const name of Object.keys(this.given.specs)) await this.draw(name);
       this.watchPage();
-      this.describe();
+      if (this.settings === masklab.settings) this.describe();
+      else this.settle(); // they changed meanwhile
+      this.root.classList.add("explorer-open");
       this.tell("");
     }
 
@@ -188,8 +190,8 @@
       let pressed = null;
       target.addEventListener("pointerdown", (event) => (pressed = event));
       target.addEventListener("click", (event) => {
-        const moved = Math.hypot(event.clientX - pressed.clientX, event.clientY - pressed.clientY);
-        if (moved <= CLICK) this.click(event);
+        const from = pressed ?? event;
+        if (Math.hypot(event.clientX - from.clientX, event.clientY - from.clientY) <= CLICK) this.click(event);
       });
       const follow = framed((rectangle) => this.followBrush(rectangle));
       this.views.places.addSignalListener("brush", (_, rectangle) => follow(rectangle));
@@ -204,7 +206,8 @@
     }
 
     readSettings() {
-      const { hide, mark } = masklab.settings;
+      this.settings = masklab.settings;
+      const { hide, mark } = this.settings;
       const places = (names) =>
         new Set(this.given.populations.flatMap(({ name }, place) => (names.includes(name) ? [place] : [])));
       [this.hidden, this.marked] = [places(hide), places(mark)];

@@ -76,7 +76,8 @@ const explorerDrawing = (() => {
     const view = state.views[name];
     for (const [table, rows] of Object.entries(state.tables[name])) view.data(table, rows);
     view.data("hover", []);
-    for (const [key, value] of Object.entries({ ...parameters(state, name), ...pageColours() })) view.signal(key, value);
+    const values = { ...parameters(state, name), ...pageColours() };
+    for (const [key, value] of Object.entries(values)) view.signal(key, value);
     view.runAsync();
   }
 

@@ -23,8 +23,7 @@ const explorerViews = (() => {
   function member(state, i) {
     const { id, population } = state.given.members;
     const { name } = state.given.populations[population[i]];
-    const called = masklab.called(name);
-    return id[i].startsWith(`${name}/`) ? called + id[i].slice(name.length) : id[i];
+    return id[i].startsWith(`${name}/`) ? masklab.called(name) + id[i].slice(name.length) : id[i];
   }
 
   function about(state, i) {
@@ -59,12 +58,14 @@ const explorerViews = (() => {
     const picked = [...state.picked];
     const counts = populations.flatMap(({ name }, place) => {
       const count = picked.filter((i) => members.population[i] === place).length;
-      return count ? [`${masklab.called(name)} ${number(count)}`] : [];
+      return count ? [`${number(count)} of ${masklab.called(name)}`] : [];
     });
     const known = picked.map((i) => members.accuracy[i]).filter((value) => value !== null);
     const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
-    const accuracy = known.length ? `Mean accuracy ${percent(mean)}, n = ${number(known.length)}.` : "Accuracy not known.";
-    return `${number(picked.length)} of ${number(members.id.length)} members selected: ${counts.join(", ")}. ${accuracy}`;
+    const count = number(known.length);
+    const accuracy = known.length ? `Mean accuracy ${percent(mean)}, n = ${count}` : "Accuracy not known";
+    const all = `${number(picked.length)} of ${number(members.id.length)} members selected`;
+    return `${all}: ${counts.join(", ")}. ${accuracy}.`;
   }
 
   // Sizes are of the plot, which is square; Vega pads it by 5 pixels on each side.
@@ -192,7 +193,7 @@ const explorerViews = (() => {
       return first.map((a, c) => {
         const b = second[c];
         if (plain) return population[a] === population[b] ? 0.6 : 0.22;
-        return [0.04, 0.3, 0.95][weight(state, a) + weight(state, b)];
+        return [0.04, 0.2, 0.95][weight(state, a) + weight(state, b)];
       });
     },
     near(state, view, x, y) {
@@ -202,7 +203,7 @@ const explorerViews = (() => {
       let [best, found] = [NEAR, null];
       for (let at = 1; at < lines.length; at++) {
         const [from, to] = [lines[at - 1], lines[at]];
-        if (from.c !== to.c || strong[to.c] < 0.2) continue;
+        if (from.c !== to.c || strong[to.c] < 0.15) continue;
         const gap = away([x, y], [across(from.t), up(from.y)], [across(to.t), up(to.y)]);
         if (gap < best) [best, found] = [gap, to.c];
       }

@@ -19,11 +19,13 @@
     return new XMLSerializer().serializeToString(copy);
   }
 
-  function png(drawing, name) {
+  async function png(drawing, name) {
     const box = drawing.viewBox.baseVal;
     const address = URL.createObjectURL(new Blob([alone(drawing)], { type: "image/svg+xml" }));
-    const picture = new Image();
-    picture.addEventListener("load", () => {
+    try {
+      const picture = new Image();
+      picture.src = address;
+      await picture.decode();
       const canvas = document.createElement("canvas");
       canvas.width = Math.round((box.width * SHARPNESS * 4) / 3);
       canvas.height = Math.round((box.height * SHARPNESS * 4) / 3);
@@ -31,10 +33,12 @@
       context.fillStyle = "#ffffff";
       context.fillRect(0, 0, canvas.width, canvas.height);
       context.drawImage(picture, 0, 0, canvas.width, canvas.height);
+      const blob = await new Promise((done) => canvas.toBlob(done));
+      if (!blob) throw new Error("the browser made no PNG of it");
+      masklab.download(name, "image/png", [blob]);
+    } finally {
       URL.revokeObjectURL(address);
-      canvas.toBlob((blob) => masklab.download(name, "image/png", [blob]));
-    });
-    picture.src = address;
+    }
   }
 
   async function data(key, name) {
@@ -52,8 +56,12 @@
     button.addEventListener("click", async () => {
       const figure = button.closest("figure");
       const kind = button.dataset.kind;
-      await kinds[kind](figure, `${figure.dataset.name}.${kind}`);
-      masklab.say(`${kind.toUpperCase()} of the figure downloaded`);
+      try {
+        await kinds[kind](figure, `${figure.dataset.name}.${kind}`);
+        masklab.say(`${kind.toUpperCase()} of the figure downloaded`);
+      } catch (error) {
+        masklab.say(`No ${kind.toUpperCase()} of the figure: ${error.message}`);
+      }
     });
   }
   for (const tools of document.querySelectorAll("figure .tools")) tools.hidden = false;

@@ -113,15 +113,8 @@ masklab.rows = (() => {
     return [head, ...chosen.map((row) => taken.flatMap(({ cells, used }) => used.map((part) => cells.get(row)[part])))];
   }
 
-  // One line for the clipboard; what a spreadsheet would take for a formula is text.
-  function tabbed(values) {
-    return values
-      .map((value) => {
-        const text = plain(String(value ?? ""));
-        return /^[=+\-@]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text;
-      })
-      .join("\t");
-  }
+  // One line for the clipboard.
+  const tabbed = (values) => values.map((value) => masklab.safe(plain(String(value ?? "")))).join("\t");
 
   return { parse, read, comparison, filter, search, lines, tabbed, ALLOWED };
 })();

@@ -6,10 +6,15 @@
   const style = document.getElementById("toolbox-style");
   const fields = [...box.querySelectorAll("fieldset[data-p]")];
   const word = (text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
-  const longest = [...masklab.populations].sort((a, b) => b.length - a.length);
-  const names = longest.length
-    ? new RegExp(`(?<![\\w.+-])(?:${longest.map(word).join("|")})(?![\\w+-]|\\.\\w)`, "g")
-    : /(?!)/g;
+  const found = (list) => {
+    const longest = [...list].sort((a, b) => b.length - a.length);
+    if (!longest.length) return /(?!)/g;
+    return new RegExp(`(?<![\\w.+-])(?:${longest.map(word).join("|")})(?![\\w+-]|\\.\\w)`, "g");
+  };
+  // In sentences a name that is a plain word or number cannot be told from the word or the number.
+  const distinct = masklab.populations.filter((name) => /\p{L}/u.test(name) && /[\d+_-]/.test(name));
+  const inSentences = found(distinct);
+  const inRows = found(masklab.populations);
 
   const original = new WeakMap();
   const literal = "script, style, code, pre, textarea, .literal, #toolbox legend";
@@ -19,6 +24,7 @@
     const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
     for (let node = walker.nextNode(); node; node = walker.nextNode()) {
       const before = original.get(node) ?? node.nodeValue;
+      const names = node.parentElement.closest("tr[data-p] [data-of]") ? inRows : inSentences;
       names.lastIndex = 0;
       if (!names.test(before) || node.parentElement.closest(literal)) continue;
       original.set(node, before);
@@ -28,7 +34,7 @@
     for (const drawing of root.querySelectorAll("svg[aria-label]")) {
       const before = original.get(drawing) ?? drawing.getAttribute("aria-label");
       original.set(drawing, before);
-      drawing.setAttribute("aria-label", before.replace(names, (name) => masklab.called(name)));
+      drawing.setAttribute("aria-label", before.replace(inSentences, (name) => masklab.called(name)));
     }
   }
 
@@ -52,7 +58,7 @@
       field.querySelector(".mark").checked = mark.includes(name);
       field.querySelector(".hide").checked = hide.includes(name);
       const input = field.querySelector(".rename");
-      if (document.activeElement !== input) input.value = masklab.settings.names[name] ?? "";
+      if (document.activeElement !== input) input.value = masklab.renamed(name);
     }
     const changed = hide.length + mark.length + Object.keys(masklab.settings.names).length;
     box.querySelector(".reset").disabled = changed === 0 && !masklab.settings.theme;
@@ -93,7 +99,14 @@
   box.hidden = false;
   masklab.relabel = relabel;
 
+  // On paper nothing can be unfolded; afterwards everything is as it was.
+  let unfolded = [];
   window.addEventListener("beforeprint", () => {
-    for (const details of document.querySelectorAll("main details")) details.open = true;
+    unfolded = [...document.querySelectorAll("main details:not([open])")];
+    for (const details of unfolded) details.open = true;
+  });
+  window.addEventListener("afterprint", () => {
+    for (const details of unfolded) details.open = false;
+    unfolded = [];
   });
 }

@@ -5,10 +5,12 @@ import pytest
 
 from masklab.report import load
 
-from ...explorer.conftest import hostile, small, thousand  # noqa: F401  studies to explore
+from ...explorer import conftest
 from ..visits import Visit
 from . import harness
 from .driver import Explorer
+
+hostile, small, thousand = conftest.hostile, conftest.small, conftest.thousand
 
 
 @pytest.fixture(scope="session")

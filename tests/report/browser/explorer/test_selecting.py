@@ -32,7 +32,7 @@ def _standing_out(one: Explorer, picked: list[int]) -> None:
     assert one.shade("distances") == pytest.approx([0.25 + 0.75 * share for share in shares])
     curves = one.document["curves"]
     both = [int(chosen[i]) + chosen[j] for i, j in zip(curves["first"], curves["second"], strict=True)]
-    assert one.shade("curves") == [(0.04, 0.3, 0.95)[ends] for ends in both]
+    assert one.shade("curves") == [(0.04, 0.2, 0.95)[ends] for ends in both]
 
 
 def test_a_rectangle_selects_the_members_inside(explored: Open, page: Explored) -> None:
@@ -100,7 +100,7 @@ def test_population_buttons_select_and_take_away(
     assert pressed == ["true", "true", "false"]
     one.press(first)
     assert one.picked == list(range(6, 12))
-    assert f"members selected: {second} 6." in one.text
+    assert f"members selected: 6 of {second}." in one.text
     one.tab.locator("#status").get_by_text("6 of 18 members selected").wait_for()
     assert one.tab.locator("#status").inner_text() == one.text
 
