@@ -64,10 +64,8 @@ def render(analyses: Sequence[load.Analysis], before: Sequence[compare.Former] =
     if before:
         parts += _changes(before, analyses)
     parts += ["## References", _list(_references(analyses))]
-    created = max(analysis.results.created for analysis in analyses)
-    parts.append(
-        f"Written by masklab {escape(masklab.__version__)} from an analysis of {escape(numbers.moment(created))}."
-    )
+    created = numbers.moment(max(analysis.results.created for analysis in analyses))
+    parts.append(f"Written by masklab {escape(masklab.__version__)} from an analysis of {escape(created)}.")
     return "\n\n".join(parts) + "\n"
 
 

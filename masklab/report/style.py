@@ -221,13 +221,13 @@ def inline(text: str, key: str, message: str, width: float) -> Markup:
     return Markup(re.sub(r"\n\s*", "\n", body))  # noqa: S704  matplotlib escapes text, `head` escapes the message
 
 
-def belongs(artist: "Artist", theme: Theme, name: str) -> None:
-    """Say of what is drawn in ink which population it is of."""
-    artist.set_gid(f"of-{list(theme.colours).index(name)}")
+def owner(theme: Theme, name: str) -> str:
+    """The `gid` of what is drawn in ink, but is of one population."""
+    return f"of-{list(theme.colours).index(name)}"
 
 
 def classed(drawing: Markup, theme: Theme) -> Markup:
-    """The same SVG with the class `p<k>` on what is of population k: by colour, by name, or by `belongs`.
+    """The same SVG with the class `p<k>` on what is of population k: by colour, by name, or by `owner`.
 
     Args:
         drawing: Made by `svg`.

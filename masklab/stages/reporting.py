@@ -1,6 +1,7 @@
 """Pages and Markdown from analysed studies."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from masklab import report as reports
 from masklab.analysis import inputs
@@ -34,17 +35,22 @@ def report(
         listener: Told how far it is, and when an analysis is older than the members beside it.
 
     Raises:
-        ConfigError: Several directories without a name for the page, or the page would replace `former`.
+        ConfigError: Several directories without a name for the page, the name of a directory, or the page
+            would replace `former`.
         ArchiveError: A directory has no analysis, `former` is no page and no such directory, or the page
             cannot be written.
     """
     if output is None and len(directories) > 1:
         raise ConfigError("several studies go on one page of their own: name it with -o FILE")
-    _note_old(directories, listener)
     place = output or report_path(directories[0], form)
     if former is not None and former.resolve() == place.resolve():
         raise ConfigError(f"{place} would replace what it is compared with; name another page with -o FILE")
-    return reports.write(directories, place, former=former, form=form, jobs=jobs, listener=listener)
+    if isinstance(place, Path) and place.is_dir():
+        raise ConfigError(f"-o {place}: a directory; name a file")
+    files.require_writable(place.parent)
+    written = reports.write(directories, place, former=former, form=form, jobs=jobs, listener=listener)
+    _note_old(directories, listener)
+    return written
 
 
 def report_text(
@@ -65,8 +71,9 @@ def report_text(
     Raises:
         ArchiveError: See `report`.
     """
+    text = reports.render(directories, former=former, form=form, listener=listener)
     _note_old(directories, listener)
-    return reports.render(directories, former=former, form=form, listener=listener)
+    return text
 
 
 def _note_old(directories: Sequence[files.Location], listener: Listener | None) -> None:

@@ -22,6 +22,12 @@ def study(tmp_path: Path) -> tuple[Path, Row]:
     return tmp_path, builder.build(tmp_path, populations=4, members=4)
 
 
+def _narrow(row: Row, half: float = 0.004) -> Row:
+    """The same test with a narrow interval around its effect."""
+    value = row["estimate"]["value"]
+    return {**row, "estimate": {**row["estimate"], "low": value - half, "high": value + half}}
+
+
 def _accuracy(results: Row, adjusted: list[float | None], effects: tuple[float, ...] = EFFECTS) -> None:
     """Replace the tests of accuracies; a pair without adjusted p has no p."""
     results["tests"] = []
@@ -29,7 +35,7 @@ def _accuracy(results: Row, adjusted: list[float | None], effects: tuple[float, 
         row = measured.tested(
             "accuracy", a, b, effect=effect, p=own, label="difference of mean accuracy, a − b"
         )
-        results["tests"].append({**row, "adjusted_p": own})
+        results["tests"].append({**_narrow(row), "adjusted_p": own})
 
 
 def _draw(study: tuple[Path, Row], name: str = "differences") -> Figure:
@@ -65,14 +71,15 @@ def test_filled_points_are_those_that_differ_after_the_correction(study: tuple[P
 def test_message_names_the_largest_difference_that_is_told_from_none(study: tuple[Path, Row]) -> None:
     _accuracy(study[1], [0.01, 0.2, 0.3, 0.5, 0.051, 0.6])
     assert _draw(study).message == (
-        "1 of 6 pairs of trained populations differ in accuracy at adjusted p ≤ 0.05; the largest "
-        "difference: biprop-d0.5 over edge-popup-d0.5, 2.0 points [0.0, 4.0] (n = 6)."
+        "1 of 6 pairs of trained populations differ in accuracy (adjusted p ≤ 0.05 and chance "
+        "outside the interval); the largest difference: biprop-d0.5 over edge-popup-d0.5, 2.00 points "
+        "[1.60, 2.40] (n = 6)."
     )
 
 
 def test_message_says_what_relabelings_allow_where_nothing_differs(study: tuple[Path, Row]) -> None:
     _accuracy(study[1], [0.06] * 6)
-    said = "0 of 6 pairs of trained populations differ in accuracy at adjusted p ≤ 0.05. "
+    said = f"0 of 6 pairs of trained populations differ in accuracy ({pairs.RULE}). "
     assert _draw(study).message == f"{said}The smallest p that the relabelings allow is 0.0001."
     study[1]["tests"] = [{**row, "smallest_p": 0.125} for row in study[1]["tests"]]
     assert _draw(study).message == (
@@ -150,7 +157,7 @@ def _spread(results: Row, adjusted: dict[tuple[str, str], float]) -> dict[tuple[
         spread = measured.tested("permdisp", a, b, effect=0.02 - 0.008 * at, label="difference, a − b")
         for row in (place, spread):
             row["adjusted_p"] = adjusted.get((row["test"], f"{a} {b}"), 0.2)
-        results["tests"] += [place, spread]
+        results["tests"] += [_narrow(place), _narrow(spread)]
         effects[a, b] = 0.01 + 0.01 * at
         effects[b, a] = 0.02 - 0.008 * at
     return effects
@@ -181,12 +188,19 @@ def test_message_of_place_and_spread(study: tuple[Path, Row]) -> None:
         {("permanova", f"{NAMES[0]} {NAMES[1]}"): 0.05, ("permdisp", f"{NAMES[2]} {NAMES[3]}"): 0.01},
     )
     assert _draw(study, "separation").message == (
-        "1 of 6 pairs of trained populations lie in different places (PERMANOVA, adjusted p ≤ 0.05; n = 12 "
-        "members per pair); farthest are edge-popup-d0.5 and biprop-d0.5, R² 0.100 [0.080, 0.120] against "
-        "0.090 by chance. 1 of 6 pairs of trained populations spread differently (PERMDISP, adjusted p ≤ "
-        "0.05; n = 12 members per pair); most, edge-popup+recycle-d0.5 more than biprop+recycle-d0.5, by "
-        "0.020 [0.000, 0.040]."
+        f"1 of 6 pairs of trained populations lie in different places (PERMANOVA, {pairs.RULE}; n = 12 "
+        "members per pair); farthest are edge-popup-d0.5 and biprop-d0.5, R² 0.100 [0.096, 0.104] against "
+        f"0.090 by chance. 1 of 6 pairs of trained populations spread differently (PERMDISP, {pairs.RULE}; "
+        "n = 12 members per pair); most, edge-popup+recycle-d0.5 more than biprop+recycle-d0.5, by 0.020 "
+        "[0.016, 0.024]."
     )
+
+
+def test_a_small_p_beside_an_interval_with_chance_in_it_is_no_difference(study: tuple[Path, Row]) -> None:
+    _accuracy(study[1], [0.01] * 6)
+    for row in study[1]["tests"]:
+        row["estimate"].update(low=-0.1, high=0.1)
+    assert _draw(study).message.startswith("0 of 6 pairs of trained populations differ in accuracy")
 
 
 def test_one_matrix_where_the_other_is_undefined(study: tuple[Path, Row]) -> None:
@@ -218,6 +232,7 @@ def test_many_populations_have_colours_instead_of_values(tmp_path: Path, name: s
     results = large.build(tmp_path, 13, 3, 1)
     for row in results["tests"]:
         row["adjusted_p"] = 0.01 if row["test"] == "permdisp" else 0.2
+        row["estimate"] = _narrow(row, 1e-9)["estimate"]
     drawn = builder.draw(tmp_path, results, figures.ALL[name])
     texts = _texts(drawn)
     cells = list(dom.parse(str(drawn.svg)).all("image"))

@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from masklab.errors import ArchiveError
@@ -26,7 +24,7 @@ def _parser() -> MarkdownIt:
     return MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 
-def _parsed(text: str) -> dom.Node:
+def parsed(text: str) -> dom.Node:
     """As GitHub renders it, without what is only there to keep its calls from firing."""
     html = _parser().render(text)
     return dom.parse(html.replace("\u200b", "").replace("<br>", "<br/>"))
@@ -91,7 +89,7 @@ def analysis(request: pytest.FixtureRequest, made: Make) -> load.Analysis:
 
 def test_it_is_one_document_that_says_what_the_page_says(analysis: load.Analysis) -> None:
     text = markdown.render([analysis])
-    root = _parsed(text)
+    root = parsed(text)
     assert text.endswith("\n")
     assert not text.endswith("\n\n")
     assert text == markdown.render([analysis])
@@ -110,7 +108,7 @@ def test_it_is_one_document_that_says_what_the_page_says(analysis: load.Analysis
 
 
 def test_the_table_of_pruners_is_that_of_the_page(analysis: load.Analysis) -> None:
-    root = _parsed(markdown.render([analysis]))
+    root = parsed(markdown.render([analysis]))
     wanted = tables.summary([analysis], style.theme([analysis]), "k")
     drawn = next(own for own in _tables(root) if len(own[0]) == len(wanted.columns))
     assert drawn[0] == [column.label for column in wanted.columns]
@@ -120,7 +118,7 @@ def test_the_table_of_pruners_is_that_of_the_page(analysis: load.Analysis) -> No
 def test_numbers_stand_to_the_right(made: Make) -> None:
     text = markdown.render([made("plain")])
     assert "| --- | ---: | ---: |" in text
-    first = next(_parsed(text).all("table"))
+    first = next(parsed(text).all("table"))
     cells = [cell for cell in first.all() if cell.tag == "th"]
     assert "style" not in cells[0].attributes
     assert {cell.attributes["style"] for cell in cells[1:]} == {"text-align:right"}
@@ -128,7 +126,7 @@ def test_numbers_stand_to_the_right(made: Make) -> None:
 
 def test_nothing_of_a_hostile_study_is_more_than_text(made: Make) -> None:
     text = markdown.render([made("hostile")])
-    root = _parsed(text)
+    root = parsed(text)
     assert not list(root.all("img"))
     assert HOSTILE in root.text()
     assert not re.search(r"(?<!<span>)\$", text)
@@ -140,7 +138,7 @@ def test_provenance_is_folded_and_references_are_links(made: Make) -> None:
     text = markdown.render([made("plain")])
     assert "<details>\n<summary>Provenance</summary>\n\n- " in text
     assert text.count("</details>") == text.count("<details>") == 1
-    links = list(_parsed(text).all("a"))
+    links = list(parsed(text).all("a"))
     assert len(links) >= 3
     for link in links:
         assert link.text()
@@ -151,7 +149,7 @@ def test_provenance_is_folded_and_references_are_links(made: Make) -> None:
 
 def test_differences_are_of_trained_masks_the_largest_first(made: Make) -> None:
     analysis = made("controls")
-    root = _parsed(markdown.render([analysis]))
+    root = parsed(markdown.render([analysis]))
     (own,) = [table for table in _tables(root) if table[0][0] == "first"]
     trained = {row.name for row in analysis.results.populations if row.trained and not row.control}
     wanted = {
@@ -174,7 +172,7 @@ def test_without_any_difference_there_is_no_table(made: Make) -> None:
 def test_several_studies(made: Make) -> None:
     analyses = load.distinct([made("plain"), made("linear")])
     text = markdown.render(analyses)
-    root = _parsed(text)
+    root = parsed(text)
     headings = [node.text() for node in root.all("h2")]
     names = [analysis.study.name for analysis in analyses]
     assert headings == ["All studies", *names, "References"]
@@ -199,7 +197,7 @@ def test_what_changed(tmp_path: Path) -> None:
     analysis = load.read(tmp_path)
     before = _raised(studies.other(results, results["study"]["name"], epochs=30))
     former = compare.document.make(studies.analysis(before))
-    root = _parsed(markdown.render([analysis], [former]))
+    root = parsed(markdown.render([analysis], [former]))
     items = _items(root)
     for note in compare.notes([former], [analysis]):
         assert note in items
@@ -220,114 +218,3 @@ def test_references_that_cannot_be_told_are_no_error(tmp_path: Path) -> None:
     variants.clear(results)
     text = markdown.render([studies.analysis(results)])
     assert "## References" in text
-
-
-CALLS: list[tuple[str, Callable[[str], bool]]] = [
-    ("@torvalds", lambda text: not re.search(r"@\w", text)),
-    ("me@example.org", lambda text: not re.search(r"@\w", text)),
-    ("see #12", lambda text: not re.search(r"#\d", text)),
-    ("owner/name#12", lambda text: not re.search(r"#\d", text)),
-    ("GH-12 gh-3", lambda text: not re.search(r"gh-\d", text, re.IGNORECASE)),
-    ("https://evil.example/x", lambda text: "://" not in text),
-    ("WWW.evil.example", lambda text: "www." not in text.lower()),
-    ("a :tada: :+1: b", lambda text: ":tada:" not in text and ":+1:" not in text),
-    ("$x$ and $$y$$", lambda text: "$" not in text.replace("<span>$</span>", "")),
-    ("turned \u202e round", lambda text: "\u202e" not in text),
-    ("nul \x00 and half \ud800", lambda text: "\x00" not in text and bool(text.encode())),
-]
-
-
-@pytest.mark.parametrize(("said", "inert"), CALLS, ids=[repr(said) for said, _ in CALLS])
-def test_what_github_would_act_on_does_not_fire(said: str, inert: Callable[[str], bool]) -> None:
-    assert not inert(said)
-    assert inert(markdown.escape(said))
-
-
-def test_a_time_of_day_is_no_emoji() -> None:
-    assert markdown.escape("2026-11-22 22:24:23+00:00") == "2026-11-22 22:24:23+00:00"
-
-
-_LETTERS = st.text(
-    st.one_of(st.sampled_from(list("\\`*_{}[]()<>#+-=.!|~^$&;:@/\"'1 \n\tax")), st.characters(codec="utf-8")),
-    max_size=30,
-)
-
-
-OPENINGS = (
-    "# a",
-    "- a",
-    "+ a",
-    "1. a",
-    "12) a",
-    "===",
-    "---",
-    "> a",
-    "| a |",
-    "    a",
-    "\ta",
-    "- [ ] a",
-    "[a]: b",
-)
-INLINE = (
-    *(
-        "a #",
-        "a|b",
-        "a\\|b",
-        "`a`",
-        "<b>a</b>",
-        "&amp;",
-        "*a*",
-        "_a_",
-        "~~a~~",
-        "[a](b)",
-        "![a](b)",
-        "a\\",
-        "<a@b.c>",
-    ),
-    *("<!-- a -->", "a\n\nb", "a\r\n# b", "[^1]", "&#64;"),
-)
-
-
-@pytest.mark.parametrize("said", [*OPENINGS, *INLINE])
-def test_markup_comes_out_as_it_went_in(said: str) -> None:
-    _check(said)
-
-
-@given(_LETTERS)
-def test_any_text_comes_out_as_it_went_in(said: str) -> None:
-    _check(said.replace("\u200b", ""))
-
-
-def _check(said: str) -> None:
-    """In a heading, an item, a paragraph and a cell, read by a parser of GitHub's Markdown."""
-    wanted = " ".join("".join(map(markdown._printable, said)).split())
-    escaped = markdown.escape(said)
-    root = _parsed(f"- {escaped}\n\nx {escaped}\n\n| a | b |\n| --- | ---: |\n| {escaped} | y |\n")
-    assert {node.tag for node in root.all()} <= {
-        "ul",
-        "li",
-        "p",
-        "table",
-        "thead",
-        "tbody",
-        "tr",
-        "th",
-        "td",
-        "span",
-    }
-    (item,) = root.all("li")
-    assert item.text().strip() == wanted.strip()
-    (paragraph,) = [node for node in root.children if isinstance(node, dom.Node) and node.tag == "p"]
-    assert paragraph.text() == f"x {wanted}".strip()
-    (table,) = root.all("table")
-    assert [cell.text() for cell in table.all("td")] == [wanted, "y"]
-    if wanted:
-        (heading,) = _parsed(f"# {escaped}\n").all("h1")
-        assert heading.text() == wanted.strip()
-
-
-@given(_LETTERS)
-def test_escaping_the_same_twice_gives_the_same(said: str) -> None:
-    assert markdown.escape(said) == markdown.escape(said)
-    assert "\n" not in markdown.escape(said)
-    markdown.escape(said).encode()

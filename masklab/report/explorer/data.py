@@ -38,7 +38,7 @@ def members(analysis: load.Analysis) -> Document:
         "id": [member.id for member in stored],
         "population": [places[member.population] for member in stored],
         "draw": [member.block for member in stored],
-        "seed": [member.index for member in stored],
+        "index": [member.index for member in stored],
         "accuracy": [
             None if member.accuracy is None else round(member.accuracy, _FRACTION) for member in stored
         ],
@@ -86,5 +86,5 @@ def _meaning(explained: Sequence[float | None] | None) -> str:
     """What the axes mean: shares of the inertia, where there are any."""
     across, up = [*(explained or ()), None, None][:2]
     if across is None or up is None:
-        return "near points are near masks"
+        return "the axes have no meaning"
     return f"{numbers.percent(across, 1)} % of the inertia across, {numbers.percent(up, 1)} % up"

@@ -66,6 +66,7 @@ def make(analysis: load.Analysis, theme: style.Theme, key: str) -> Explorer | No
     specs |= {"curves": chart.lines(walked, colours, chance)} if walked else {}
     document = {
         "study": analysis.study.name,
+        "digits": numbers.places(analysis.study.data.test or 0),
         "populations": data.populations(analysis, theme),
         "members": data.members(analysis),
         "embeddings": embeddings,
@@ -76,7 +77,7 @@ def make(analysis: load.Analysis, theme: style.Theme, key: str) -> Explorer | No
     }
     twins = any(row["twin"] for row in embeddings)
     said = [
-        _said_of_members(analysis, count, twins=twins),
+        _said_of_members(analysis, count, heat, twins=twins),
         _said_of_cells(heat),
         _said_of_curves(read, chance),
     ]
@@ -84,7 +85,7 @@ def make(analysis: load.Analysis, theme: style.Theme, key: str) -> Explorer | No
 
 
 def _chance(analysis: load.Analysis) -> list[float]:
-    """Accuracies of guessing on the test images of straight lines, ascending."""
+    """Accuracies of always the most common class on the test images of straight lines, ascending."""
     return sorted(
         {row.chance for row in analysis.results.landscape if row.path == "linear" and row.split == "test"}
     )
@@ -92,7 +93,7 @@ def _chance(analysis: load.Analysis) -> list[float]:
 
 def _labels(count: int, heat: cells.Cells | None, walked: curves.Curves | None) -> dict[str, str]:
     """What a screen reader hears of each view."""
-    labels = {"places": f"Scatter plot of {numbers.count(count, 'member')}: near points are near masks."}
+    labels = {"places": f"Scatter plot of {numbers.count(count, 'member')} in the plane."}
     if heat:
         low, high = numbers.fixed(heat.low, 3), numbers.fixed(heat.high, 3)
         groups = f"{numbers.count(len(heat.groups), 'group')} of " if heat.aggregated else ""
@@ -107,7 +108,7 @@ def _labels(count: int, heat: cells.Cells | None, walked: curves.Curves | None) 
     return labels
 
 
-def _said_of_members(analysis: load.Analysis, count: int, *, twins: bool) -> str:
+def _said_of_members(analysis: load.Analysis, count: int, heat: cells.Cells | None, *, twins: bool) -> str:
     stored = len(analysis.members)
     of = f" of {stored:,} that are stored" if stored > count else ""
     twin = (
@@ -116,9 +117,10 @@ def _said_of_members(analysis: load.Analysis, count: int, *, twins: bool) -> str
         if twins
         else " Chance level of the embedding: not known."
     )
+    cell = " and each cell of the distances one pair" if heat and not heat.aggregated else ""
     return (
-        f"n = {numbers.count(count, 'member')}{of}. Each point is one member, each cell of the distances one "
-        f"pair and each curve one straight line, so there are no intervals: those stand in the tables.{twin}"
+        f"n = {numbers.count(count, 'member')}{of}. Each point is one member{cell}; intervals stand in the "
+        f"tables.{twin}"
     )
 
 
@@ -148,9 +150,9 @@ def _said_of_curves(read: curves.Curves | str, chance: Sequence[float]) -> str:
         else f"all {numbers.count(read.shown, 'pair')} that were measured, of"
     )
     guess = (
-        f"Dashed: chance level of guessing, {numbers.extent(chance, 1)} %."
+        f"Dashed: chance level {numbers.extent(chance, 1)} %, that of always the most common class."
         if chance
-        else "Chance level of guessing: not known."
+        else "Chance level: not known."
     )
     return (
         f"Interpolation curves: {sampled} {numbers.count(read.kinds, 'kind')} of pairs (populations, weight "

@@ -24,7 +24,7 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
     }
     if not any(groups.values()):
         stored = bool(analysis.results.members)
-        why = "No accuracy is known: all masks were imported" if stored else "No member is stored"
+        why = _unknown(analysis) if stored else "No member is stored"
         return figure.absent(TITLE, f"{why}, so there is no accuracy to show.")
     message = _message(analysis)
     n = sum(map(len, groups.values()))
@@ -34,7 +34,7 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
         for axes in panels:
             for place, (name, group) in enumerate(groups.items()):
                 _points(axes, place, group, theme, analysis.blocks, raster=n > _VECTOR_MEMBERS)
-                _mean(axes, place, analysis.accuracy(name))
+                _mean(axes, place, analysis.accuracy(name), style.owner(theme, name))
         panels[0].set_yticks(range(len(groups)), [_marked(own) for own in analysis.results.populations])
         panels[0].set_ylim(len(groups) - 0.45, -0.55)
         drawing.supxlabel("test accuracy after the last epoch, %", fontsize=9.0)
@@ -96,13 +96,21 @@ def _points(
         )
 
 
-def _mean(axes: "Axes", place: int, row: models.Accuracy | None) -> None:
+def _unknown(analysis: load.Analysis) -> str:
+    stored = {member.population for member in analysis.results.members}
+    own = [row for row in analysis.results.populations if row.name in stored]
+    return "No accuracy is known" + (": all masks were imported" if all(row.imported for row in own) else "")
+
+
+def _mean(axes: "Axes", place: int, row: models.Accuracy | None, owner: str) -> None:
     if row is None or row.estimate.value is None:
         return
     estimate, height = row.estimate, place - 0.27
     if estimate.low is not None and estimate.high is not None:
-        dots.bars(axes, [(height, 100.0 * estimate.low, 100.0 * estimate.high)], style.INK, flat=True)
-    axes.plot(100.0 * row.estimate.value, height, "D", color=style.INK, markersize=5)
+        dots.bars(
+            axes, [(height, 100.0 * estimate.low, 100.0 * estimate.high)], style.INK, flat=True, gid=owner
+        )
+    axes.plot(100.0 * row.estimate.value, height, "D", color=style.INK, markersize=5, gid=owner)
 
 
 def _message(analysis: load.Analysis) -> str:

@@ -86,7 +86,7 @@ def _entries() -> "list[tuple[Artist, str]]":
 
     common: dict[str, Any] = {"color": style.INK, "marker": "o", "markersize": 4.5, "linewidth": 1.4}
     return [
-        (Line2D([], [], markeredgewidth=0, **common), f"adjusted p ≤ {pairs.LEVEL:g}"),
+        (Line2D([], [], markeredgewidth=0, **common), pairs.RULE),
         (Line2D([], [], markerfacecolor="none", markeredgewidth=1.2, **common), "not told from 0"),
         (Line2D([], [], color=style.INK, linestyle="--", linewidth=1.1), "chance level"),
     ]
@@ -96,7 +96,7 @@ def _message(analysis: load.Analysis, tested: pairs.Tests) -> str:
     own, called = pairs.spoken(analysis, tested)
     if not own:
         return "No difference in accuracy could be tested."
-    counted = f"{pairs.judged(own)} of {called} differ in accuracy at adjusted p ≤ {pairs.LEVEL:g}"
+    counted = f"{pairs.judged(own)} of {called} differ in accuracy ({pairs.RULE})"
     found = [row for row in own if pairs.differs(row) and row.estimate.value is not None]
     if not found:
         return " ".join(filter(None, [f"{counted}.", pairs.smallest(own)]))
@@ -118,8 +118,9 @@ def _caption(analysis: load.Analysis, tested: pairs.Tests, shown: pairs.Tests, r
         f"known){f', {images:,} test images' if images else ''}. Point and line: difference of the mean "
         f"accuracies of two populations and its interval "
         f"({text.interval_methods([row.estimate for row in shown])}). Dashed: chance level, no difference. "
-        f"Filled: p, corrected for {numbers.count(sum(row.p is not None for row in tested), 'pair')} "
-        f"(Benjamini and Hochberg), is at most {pairs.LEVEL:g}. Tests: {'; '.join(methods)}.",
+        f"Filled: {pairs.RULE}; p is corrected for "
+        f"{numbers.count(sum(row.p is not None for row in tested), 'pair')} (Benjamini and Hochberg). "
+        f"Tests: {'; '.join(methods)}.",
         f"Of {len(tested)} pairs, those with {reference} are drawn, the first trained population of the "
         "study: no result had a say in that choice. All pairs stand in the table."
         if reference

@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 
 from masklab.report import load, numbers, records
+from masklab.report.findings import evidence
 from masklab.report.landscape import sentences
 
-LEVEL = 0.05
-"""Adjusted p values up to this one are called differences."""
+LEVEL = evidence.ALPHA
+"""Adjusted p values up to this one can be called differences."""
+
+RULE = f"adjusted p ≤ {LEVEL:g} and chance outside the interval"
+"""When a difference is stated."""
 
 Tests = Sequence[records.Test]
 
@@ -25,8 +29,10 @@ def spoken(analysis: load.Analysis, found: Tests) -> tuple[list[records.Test], s
 
 
 def differs(row: records.Test) -> bool:
-    """Whether a test says that there is a difference, after the correction for the number of tests."""
-    return row.adjusted_p is not None and row.adjusted_p <= LEVEL
+    """Whether a difference can be stated: corrected p and interval both say so, as in the findings."""
+    own, chance = row.estimate, row.chance or 0.0
+    beside = own.low is None or own.high is None or not own.low <= chance <= own.high
+    return beside and row.adjusted_p is not None and evidence.small(row.adjusted_p)
 
 
 def judged(found: Tests) -> str:

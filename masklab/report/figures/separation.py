@@ -115,7 +115,7 @@ def _said(analysis: load.Analysis, test: str, found: pairs.Tests) -> str:
     if not own:
         return f"{kind.name} could test no pair."
     counted = (
-        f"{pairs.judged(own)} of {called} {kind.verb} ({kind.name}, adjusted p ≤ {pairs.LEVEL:g}; n = "
+        f"{pairs.judged(own)} of {called} {kind.verb} ({kind.name}, {pairs.RULE}; n = "
         f"{text.span([row.n for row in own])} members per pair)"
     )
     apart = [row for row in own if pairs.differs(row) and row.estimate.value is not None]
@@ -144,7 +144,7 @@ def _caption(found: Found, every: Found, populations: int) -> str:
         for test, own in every.items()
         if own and test not in found
     ]
-    marks = f"*: p, corrected for all pairs (Benjamini and Hochberg), is at most {pairs.LEVEL:g}."
+    marks = f"*: {pairs.RULE}; p is corrected for all pairs (Benjamini and Hochberg)."
     parts = [
         f"n = {text.span([row.n for row in rows])} members per pair of populations.",
         *(_KINDS[test].caption for test in found),

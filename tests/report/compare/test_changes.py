@@ -2,7 +2,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masklab.report.compare import changes, quantities
@@ -177,6 +177,7 @@ def test_what_moved_most_comes_first(fresh: Base) -> None:
     assert found
 
 
+@settings(deadline=None)
 @given(
     st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)),
     st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)),

@@ -31,7 +31,7 @@ def test_columns_of_members_are_the_members(small: load.Analysis) -> None:
     for place, member in enumerate(members):
         assert columns["id"][place] == member.id
         assert populations[columns["population"][place]]["name"] == member.population
-        assert (columns["draw"][place], columns["seed"][place]) == (member.block, member.index)
+        assert (columns["draw"][place], columns["index"][place]) == (member.block, member.index)
         if member.accuracy is None:
             assert columns["accuracy"][place] is None
         else:
@@ -74,7 +74,7 @@ def test_every_plane_says_what_it_means(small: load.Analysis) -> None:
     assert across is not None
     assert up is not None
     assert pcoa["members"]["meaning"] == f"{100 * across:.1f} % of the inertia across, {100 * up:.1f} % up"
-    assert umap["twin"]["meaning"] == "near points are near masks"
+    assert umap["twin"]["meaning"] == "the axes have no meaning"
     assert small.results.embeddings[1].distinguishable is False
     assert umap["members"]["meaning"] == "cannot be told from random masks"
 

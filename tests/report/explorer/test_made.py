@@ -37,7 +37,9 @@ def test_the_caption_says_what_is_shown(made: explorer.Explorer) -> None:
     assert "so there are no intervals" in caption
     assert "Distances: cell by cell." in caption
     assert "all 153 pairs that were measured, of 15 kinds of pairs" in caption
-    assert f"Dashed: chance level of guessing, {100 * studies.CHANCE:.1f} %." in caption
+    assert (
+        f"Dashed: chance level {100 * studies.CHANCE:.1f} %, that of always the most common class." in caption
+    )
 
 
 def test_the_caption_says_what_was_aggregated_and_left_out(thousand: load.Analysis) -> None:

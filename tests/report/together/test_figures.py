@@ -3,7 +3,6 @@ import io
 import re
 from typing import Any
 
-import numpy as np
 import pytest
 
 from masklab.report import load, numbers, style, together
@@ -23,7 +22,7 @@ def _figures(*results: studies.Row) -> dict[str, figure.Figure]:
     return together.figures(analyses, style.theme(analyses), "axes")
 
 
-def _accuracy(*results: studies.Row) -> figure.Figure:
+def only_accuracy(*results: studies.Row) -> figure.Figure:
     """The one figure where nothing but accuracies is measured."""
     bare = [{**own, **{key: [] for key in studies.KEPT}} for own in results]
     (found,) = _figures(*bare).values()
@@ -128,7 +127,7 @@ def test_names_stand_only_where_intervals_are_apart(base: studies.Row) -> None:
         top = 0.9 if row["population"].startswith("biprop+") else 0.5
         studies.move(row["estimate"], top)
         row["estimate"].update(low=top - 0.01, high=top + 0.01)
-    message = _accuracy(results).message
+    message = only_accuracy(results).message
     assert "50.00 to 90.00 % (biprop+recycle) [49.00, 91.00] at density 0.1" in message
 
 
@@ -144,7 +143,7 @@ def test_without_intervals_and_with_a_single_interval(base: studies.Row) -> None
     for row in results["accuracy"]:
         if row["population"] != "biprop-d0.3":
             row["estimate"].update(low=None, high=None, why="one value")
-    drawn = _accuracy(results)
+    drawn = only_accuracy(results)
     assert "(no interval) at density 0.1" in drawn.message
     assert drawn.svg is not None
 
@@ -185,14 +184,14 @@ def test_an_axis_without_values_says_so(base: studies.Row) -> None:
     results = studies.spread(base, [0.1, 0.5])
     for row in results["accuracy"]:
         row["estimate"].update(value=None, low=None, high=None, why="none")
-    own = _accuracy(results)
+    own = only_accuracy(results)
     assert own.caption == "No two populations of a pruner differ in density alone, as too few have a value."
 
 
 def test_data_sets_have_a_panel_and_a_scale_each(base: studies.Row) -> None:
     first = studies.spread(base, [0.1, 0.5])
     second = studies.other(first, "second", data="mnist", accuracy=-0.5)
-    drawn = _accuracy(first, second)
+    drawn = only_accuracy(first, second)
     texts = _texts(drawn)
     assert {"cifar10", "mnist"} <= set(texts)
     assert texts.count("test accuracy, %") == 2
@@ -206,84 +205,16 @@ def test_data_sets_have_a_panel_and_a_scale_each(base: studies.Row) -> None:
     assert set(limits) == groups
 
 
-def test_a_gap_is_left_out_only_where_no_line_crosses_it(base: studies.Row) -> None:
-    def limits(results: studies.Row) -> scales.Limits:
-        found = points.gather([studies.analysis(results)])
-        panels, _ = lines.panels(found, lines.DENSITY, measures.ACCURACY.get)
-        ((_, own),) = scales.limits([measures.ACCURACY], panels).items()
-        return own
-
-    results = studies.spread(base, [0.3, 0.5])
-    for row in results["accuracy"]:
-        studies.move(row["estimate"], 0.1 if row["population"].startswith("biprop-") else 0.9)
-    (low, high), (other, top) = limits(results)
-    assert low < 10.0 < high < other < 90.0 < top
-    drawn = _accuracy(results)
-    assert "both parts have one scale" in drawn.caption
-    for row in results["accuracy"]:
-        studies.move(row["estimate"], 0.1 if row["population"].endswith("0.3") else 0.9)
-    assert len(limits(results)) == 1
-    assert "one scale" not in _accuracy(results).caption
-
-
-@pytest.mark.parametrize(("places", "scale"), [((0.05, 0.5), "linear"), ((0.04, 0.5), "log")])
-def test_more_than_a_decade_is_logarithmic(base: studies.Row, places: tuple[float, ...], scale: str) -> None:
-    from matplotlib.figure import Figure
-
-    found = points.gather([studies.analysis(studies.spread(base, places))])
-    (panel,), _ = lines.panels(found, lines.DENSITY, measures.ACCURACY.get)
-    axes = Figure().subplots()
-    scales.across(axes, panel, 1)
-    assert axes.get_xscale() == scale
-    assert [label.get_text() for label in axes.get_xticklabels()] == [f"{place:g}" for place in places]
-    assert axes.get_xlim()[0] < places[0] < places[-1] < axes.get_xlim()[1]
-
-
-def test_labels_that_would_touch_are_left_out(base: studies.Row) -> None:
-    from matplotlib.figure import Figure
-
-    found = points.gather([studies.analysis(studies.spread(base, (0.1, 0.101, 0.5)))])
-    (panel,), _ = lines.panels(found, lines.DENSITY, measures.ACCURACY.get)
-    axes = Figure().subplots()
-    scales.across(axes, panel, 1)
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["0.1", "0.5"]
-
-
 def test_controls_are_grey_and_dashed(base: studies.Row) -> None:
     results = studies.spread(base, [0.1, 0.5])
     for density in (0.1, 0.5):
         studies.add_control(results, f"random-d{density}", "random", gate="biprop")
         results["populations"][-1]["density"] = density
-    drawn = _accuracy(results)
+    drawn = only_accuracy(results)
     dashed = re.findall(rf'style="[^"]*stroke-dasharray[^"]*stroke: {colours.GREY}', str(drawn.svg))
     assert len(dashed) >= 1
     assert "Grey: untrained controls (random)" in drawn.caption
     assert "of trained masks" in drawn.message
-
-
-def _spread_theme(results: studies.Row) -> tuple[dict[str, str], style.Theme]:
-    analyses = [studies.analysis(results)]
-    theme = style.theme(analyses)
-    return colours.pruners(analyses, theme), theme
-
-
-def test_one_population_per_pruner_lends_its_colour(base: studies.Row) -> None:
-    found, theme = _spread_theme(base)
-    assert found == {name.removesuffix("-d0.5"): colour for name, colour in theme.colours.items()}
-
-
-@pytest.mark.parametrize("densities", [(0.1, 0.3, 0.5), (0.1, 0.2, 0.3, 0.5)])
-def test_a_line_of_several_populations_is_marked_as_none_of_them(
-    base: studies.Row, densities: tuple[float, ...]
-) -> None:
-    """Hiding one population must not hide the line; nine populations and twelve take different palettes."""
-    found, theme = _spread_theme(studies.spread(base, densities))
-    assert len(set(found.values())) == 3
-    assert not set(found.values()) & set(theme.colours.values())
-    drawn = _accuracy(studies.spread(base, densities))
-    assert drawn.svg is not None
-    marked = str(style.classed(drawn.svg, theme))
-    assert not re.search(r'<(path|use|g)[^>]* class="p\d', marked)
 
 
 def test_names_are_taken_literally(base: studies.Row) -> None:
@@ -293,7 +224,7 @@ def test_names_are_taken_literally(base: studies.Row) -> None:
     for word in ("edge-popup", "conv4"):
         text = text.replace(json.dumps(word)[1:-1], json.dumps(f"{HOSTILE}$x^{{2}}${word}")[1:-1])
     first = json.loads(text)
-    drawn = _accuracy(first, studies.other(first, HOSTILE, data=f"{HOSTILE}_"))
+    drawn = only_accuracy(first, studies.other(first, HOSTILE, data=f"{HOSTILE}_"))
     texts = _texts(drawn)  # parsed: nothing is an element
     assert f"{HOSTILE}$x^{{2}}$edge-popup" in texts
     assert "cifar10" in texts
@@ -302,7 +233,7 @@ def test_names_are_taken_literally(base: studies.Row) -> None:
 
 def test_equal_studies_give_equal_bytes(drawn: Drawn) -> None:
     results, figures = drawn
-    assert _accuracy(results) == figures["axes-accuracy-density"]
+    assert only_accuracy(results) == figures["axes-accuracy-density"]
 
 
 def test_many_panels_are_cut_and_all_data_stay(base: studies.Row) -> None:
@@ -363,31 +294,3 @@ def test_every_plan_has_a_place_of_its_own() -> None:
     found = together.plans()
     places = [own.place for own in found.values()]
     assert len(set(places)) == len(places) == 10
-
-
-def test_chance_levels_are_drawn(base: studies.Row) -> None:
-    """The curve of similarity is that of its formula; a recorded level that lies off it has a dash."""
-    from matplotlib.figure import Figure
-
-    results = studies.spread(base, [0.1, 0.5])
-    for row in results["overlap"]:
-        if (row["a"], row["metric"]) == ("biprop-d0.5", "jaccard_similarity"):
-            row["chance"] = 0.4
-    found = points.gather([studies.analysis(results)])
-    (panel,), _ = lines.panels(found, lines.DENSITY, measures.ACCURACY.get)
-    axes = Figure().subplots()
-    drawing._chance(axes, measures.SIMILARITY, panel)
-    curve, *dashes = axes.lines
-    for density, level in np.asarray(curve.get_xydata()):
-        assert level == pytest.approx(density / (2.0 - density))
-    assert [np.asarray(own.get_xydata()).tolist() for own in dashes] == [[[0.5, 0.4]]]
-    for measure, level in ((measures.ACCURACY, 10.0), (measures.CORRECTED, 0.0), (measures.STABILITY, 0.0)):
-        axes = Figure().subplots()
-        drawing._chance(axes, measure, panel)
-        assert [np.unique(np.asarray(own.get_xydata())[:, 1]).tolist() for own in axes.lines] == [[level]]
-    axes = Figure().subplots()
-    drawing._chance(axes, measures.BARRIER, panel)
-    noise = [row["over_images"]["entezari_error"]["chance"] for row in results["landscape"]]
-    assert [np.unique(np.asarray(own.get_xydata())[:, 1]).tolist() for own in axes.lines] == [
-        [pytest.approx(100.0 * max(noise))]
-    ]

@@ -5,7 +5,8 @@ const explorerViews = (() => {
   const NEAR = 12; // pixels
 
   const number = (count) => count.toLocaleString("en");
-  const percent = (fraction) => (fraction === null ? "not known" : `${(100 * fraction).toFixed(2)} %`);
+  const percent = (state, fraction) =>
+    fraction === null ? "not known" : `${(100 * fraction).toFixed(state.given.digits)} %`;
 
   // The 16-bit numbers of the upper triangle as a function of two rows; null where there is no pair.
   function triangle(packed) {
@@ -33,9 +34,9 @@ const explorerViews = (() => {
       ["member", member(state, i)],
       ["pruner", pruner],
       ["density", density],
-      ["seed", String(members.seed[i])],
+      ["index", String(members.index[i])],
       ["weight draw", String(members.draw[i])],
-      ["accuracy", percent(members.accuracy[i])],
+      ["accuracy", percent(state, members.accuracy[i])],
     ];
   }
 
@@ -63,7 +64,7 @@ const explorerViews = (() => {
     const known = picked.map((i) => members.accuracy[i]).filter((value) => value !== null);
     const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
     const count = number(known.length);
-    const accuracy = known.length ? `Mean accuracy ${percent(mean)}, n = ${count}` : "Accuracy not known";
+    const accuracy = known.length ? `Mean accuracy ${percent(state, mean)}, n = ${count}` : "Accuracy not known";
     const all = `${number(picked.length)} of ${number(members.id.length)} members selected`;
     return `${all}: ${counts.join(", ")}. ${accuracy}.`;
   }
@@ -213,9 +214,9 @@ const explorerViews = (() => {
       return {
         hover: lines.filter(({ c }) => c === found),
         about: [
-          ["t = 0", `${member(state, first[found])}, ${percent(ends[0])}`],
-          ["t = 1", `${member(state, second[found])}, ${percent(ends[1])}`],
-          ["barrier", `${(100 * barrier[found]).toFixed(2)} points of test error`],
+          ["t = 0", `${member(state, first[found])}, ${percent(state, ends[0])}`],
+          ["t = 1", `${member(state, second[found])}, ${percent(state, ends[1])}`],
+          ["barrier", `${(100 * barrier[found]).toFixed(state.given.digits)} points of test error`],
         ],
       };
     },

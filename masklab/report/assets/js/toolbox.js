@@ -42,8 +42,10 @@
   function apply() {
     const { hide, mark } = masklab.settings;
     const rules = masklab.populations.map((name, k) => {
-      if (hide.includes(name)) return `svg.figure .p${k} { display: none; }`;
-      if (mark.length && !mark.includes(name)) return `svg.figure .p${k} { opacity: 0.13; }`;
+      const own = `svg.figure .p${k}`;
+      // names stay to be read: what has no colour of its own, such as the row of a matrix, is not hidden
+      if (hide.includes(name)) return `${own}:not(text) { display: none; } text.p${k} { opacity: 0.5; }`;
+      if (mark.length && !mark.includes(name)) return `${own}:not(text) { opacity: 0.13; } text.p${k} { opacity: 0.6; }`;
       return "";
     });
     for (const name of mark) {

@@ -48,7 +48,9 @@ def test_a_rectangle_selects_the_members_inside(explored: Open, page: Explored) 
     assert one.told[-1] == {"section": "s1", "ids": one.ids(wanted)}
     accuracies = [one.document["members"]["accuracy"][i] for i in wanted]
     assert one.text.startswith(f"{len(wanted)} of 18 members selected: ")
-    assert one.text.endswith(f" Mean accuracy {100 * np.mean(accuracies):.2f} %, n = {len(wanted)}.")
+    assert one.text.endswith(
+        f" Mean accuracy {100 * np.mean(accuracies):.{one.document['digits']}f} %, n = {len(wanted)}."
+    )
 
 
 def test_a_rectangle_can_be_moved_and_may_hold_nobody(explored: Open, page: Explored) -> None:

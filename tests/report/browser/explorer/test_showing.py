@@ -36,9 +36,9 @@ def test_tips_name_what_is_under_the_pointer(explored: Open, page: Explored, sma
         "member": member.id,
         "pruner": "biprop",
         "density": "0.50 (50 % pruned)",
-        "seed": str(member.index),
+        "index": str(member.index),
         "weight draw": str(member.block),
-        "accuracy": f"{100 * member.accuracy:.2f} %",
+        "accuracy": f"{100 * member.accuracy:.{one.document['digits']}f} %",
     }
     (ring,) = one.inside("one.views.places.data('hover')")
     assert ring["i"] == 8
