@@ -47,7 +47,7 @@ _RESULTS = (
     tables.Column("p"),
     tables.Column("adjusted p", note="Benjamini and Hochberg, within one kind of test"),
     tables.Column("smallest p", note="the smallest that so many relabelings allow"),
-    tables.Column("n", note="members"),
+    tables.Column("members", note="of both populations, or of all; seeds that are paired are half as many"),
 )
 
 

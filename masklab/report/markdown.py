@@ -160,7 +160,7 @@ def _differences(analysis: load.Analysis) -> Iterator[str]:
         tables.Column("second", numeric=False),
         tables.Column("difference, points"),
         tables.Column("adjusted p"),
-        tables.Column("n"),
+        tables.Column("members"),
     )
     caption = (
         "Mean test accuracy of the first less that of the second, paired by seed where seeds are known; "

@@ -56,7 +56,7 @@ def test_pairs_stand_from_the_largest_difference_down(study: tuple[Path, Row]) -
     drawn = _draw(study)
     order = sorted(zip(EFFECTS, itertools.combinations(NAMES, 2), strict=True), reverse=True)
     names = [text for text in _texts(drawn) if text in NAMES]
-    assert names == [a for _, (a, _) in order] + [b for _, (_, b) in order]
+    assert names == [b for _, (_, b) in order] + [a for _, (a, _) in order]
     assert _column(drawn, "value") == [effect for effect, _ in order]
     assert _column(drawn, "chance") == [0.0] * 6
 

@@ -29,7 +29,7 @@ class Drawn(NamedTuple):
 def _drawn(page: Page) -> Drawn:
     text = re.search(r'<script type="application/gzip" id="payload">([^<]*)</script>', page.html)
     assert text is not None
-    return Drawn(page, payload.unpack(text.group(1), "the page")["figures"])
+    return Drawn(page, payload.unpack(text.group(1).encode(), "the page")["figures"])
 
 
 @pytest.fixture(scope="module")

@@ -14,34 +14,25 @@ Span = tuple[float, float]
 """From the smallest to the largest value of something that is drawn; both are one for a point."""
 
 
-def panels(drawing: "Figure", spans: Iterable[Span], before: int = 0) -> list["Axes"]:
+def panels(drawing: "Figure", spans: Iterable[Span]) -> list["Axes"]:
     """One panel, or two side by side on one scale, wide enough for all that is drawn; with limits and ticks.
 
     Args:
         drawing: Where they stand.
         spans: All that will be drawn, in percent or points.
-        before: Panels without any width before them, for further columns of names.
     """
     from matplotlib import ticker
 
     limits = ranges(spans)
     widths = [high - low for low, high in limits]
-    ratios = [*[1e-3 * sum(widths)] * before, *widths]
-    (found,) = drawing.subplots(1, len(ratios), squeeze=False, width_ratios=ratios)
-    for axes in found[:before]:
-        axes.xaxis.set_visible(False)
-        axes.spines[:].set_visible(False)
-        axes.tick_params(axis="y", length=0)
-    for axes, ends, width in zip(found[before:], limits, widths, strict=True):
+    (found,) = drawing.subplots(1, len(limits), sharey=True, squeeze=False, width_ratios=widths)
+    for axes, ends, width in zip(found, limits, widths, strict=True):
         axes.set_xlim(*ends)
         ticks = max(1, round(_TICKS * width / sum(widths)))
         axes.xaxis.set_major_locator(ticker.MaxNLocator(ticks, steps=[1, 2, 5, 10]))
         axes.grid(axis="x")
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
-    for axes in found[before + 1 :]:
-        axes.sharey(found[before])
-        axes.tick_params(axis="y", labelleft=False)
     return list(found)
 
 

@@ -1,6 +1,5 @@
 """Two populations at a time: by how many points their accuracies differ."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from masklab.report import load, numbers, style, text
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
 TITLE = "Differences in accuracy"
 _MOST = 28  # pairs of 8 populations; of more, those with one population are drawn
 _ROW = 0.21  # inches
+_LETTERS = 8.0  # points, of names
 
 
 def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure:
@@ -29,11 +29,10 @@ def draw(analysis: load.Analysis, theme: style.Theme, key: str) -> figure.Figure
     with style.drawing(key):
         drawing = style.new_figure(1.0 + _ROW * len(shown))
         spans = [span for row in shown for span in dots.span(row.estimate, 100.0)]
-        first, *panels = broken.panels(drawing, [(0.0, 0.0), *spans], before=1)
+        panels = broken.panels(drawing, [(0.0, 0.0), *spans])
         for axes in panels:
             _panel(axes, shown)
-        _names(first, [row.a or "" for row in shown])
-        _names(panels[0], [row.b or "" for row in shown])
+        _names(panels[0], shown)
         drawing.supxlabel("mean test accuracy of the first less that of the second, points", fontsize=9.0)
         style.legend(drawing, _entries(), loc="outside upper right", ncols=3)
         svg = style.svg(drawing, key, message)
@@ -75,10 +74,25 @@ def _panel(axes: "Axes", shown: pairs.Tests) -> None:
         axes.axvline(0.0, color=style.INK, linestyle="--", linewidth=1.1)
 
 
-def _names(axes: "Axes", names: Sequence[str]) -> None:
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.tick_params(axis="y", labelsize=8)
+def _names(axes: "Axes", shown: pairs.Tests) -> None:
+    """Two columns, so that every name is a text of its own: second populations stand at the axis."""
+    from matplotlib.textpath import TextPath
+
+    seconds = [row.b or "" for row in shown]
+    axes.set_yticks(range(len(shown)), seconds)
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.tick_params(axis="y", labelsize=_LETTERS)
+    widest = max(TextPath((0, 0), name, size=_LETTERS).get_extents().width for name in set(seconds))
+    look: Any = {"ha": "right", "va": "center_baseline", "fontsize": _LETTERS, "annotation_clip": False}
+    for place, row in enumerate(shown):
+        axes.annotate(
+            row.a or "",
+            (0.0, place),
+            (-widest - 16.0, 0.0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            **look,
+        )
 
 
 def _entries() -> "list[tuple[Artist, str]]":

@@ -59,19 +59,17 @@ QUESTIONS: tuple[Ask, ...] = (
 )
 """Questions, the most important first."""
 
-MOST = 12
-"""Findings of a study; those of the last questions are left to their chapters."""
-
 
 def find(analysis: load.Analysis, key: str) -> list[Finding]:
-    """What was found, the most important first; nothing where nothing was measured.
+    """What was found, the most important first, then what is open; nothing where nothing was measured.
 
     Args:
         analysis: What was measured.
         key: Prefix of the study's anchors.
     """
     subject = Subject(analysis, key)
-    return [finding for ask in QUESTIONS for finding in ask(subject)][:MOST]
+    found = [finding for ask in QUESTIONS for finding in ask(subject)]
+    return sorted(found, key=lambda finding: not finding.carried)
 
 
-__all__ = ["METHOD", "MOST", "QUESTIONS", "Ask", "Finding", "Subject", "find"]
+__all__ = ["METHOD", "QUESTIONS", "Ask", "Finding", "Subject", "find"]

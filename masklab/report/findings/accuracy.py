@@ -26,28 +26,34 @@ def ask(subject: Subject) -> list[Finding]:
         widest = evidence.farthest(pairs).upwards()
         text = (
             "No difference in test accuracy was found between "
-            f"{numbers.count(len(subject.pruners), 'pruner')}: the largest is that of "
+            f"{numbers.count(len(subject.pruners), subject.noun)}: the largest is that of "
             f"{_over(subject, widest)} ({ground.missed(pairs)})."
         )
-        return [subject.answer(text, _ANCHOR, carried=False)]
-    differing = words.some(len(apart), len(pairs), "pair of pruners")
+        return [subject.answer([text, _guessing(subject)], _ANCHOR, carried=False)]
+    differing = words.some(len(apart), len(pairs), f"pair of {subject.noun}s")
     best = _best(subject, apart)
     if best:
         others = len(best)
-        than = best[0].of[1] if others == 1 else f"each of the other {others} pruners"
+        than = best[0].of[1] if others == 1 else f"each of the other {others} {subject.noun}s"
         text = (
             f"{best[0].of[0]} ({_mean(subject, best[0].of[0])}) is more accurate than {than}, by "
             f"{unit(subject).extent(own.estimate for own in best)} ({ground.stated(best)})."
         )
         largest = max(own.adjusted or 0.0 for own in apart)
         rest = f"Test accuracy differs in {differing} (largest adjusted {words.probability(largest)})."
-        return [subject.answer([text, rest * (others > 1)], _ANCHOR)]
+        return [subject.answer([text, rest * (others > 1), _guessing(subject)], _ANCHOR)]
     text = (
-        f"Test accuracy differs in {differing}, but no pruner is more accurate than every other; the largest "
-        f"difference is that of {_over(subject, evidence.farthest(apart))} "
+        f"Test accuracy differs in {differing}, but no {subject.noun} is more accurate than every other; the "
+        f"largest difference is that of {_over(subject, evidence.farthest(apart))} "
         f"({ground.stated([evidence.farthest(apart)])})."
     )
-    return [subject.answer(text, _ANCHOR)]
+    return [subject.answer([text, _guessing(subject)], _ANCHOR)]
+
+
+def _guessing(subject: Subject) -> str:
+    """Who is not compared, as it learned next to nothing."""
+    said = [f"{name} ({_mean(subject, name)})" for name in subject.guessing]
+    return f"Near guessing level, and so in no comparison: {words.listed(said)}." if said else ""
 
 
 def unit(subject: Subject) -> words.Unit:
@@ -72,7 +78,7 @@ def _mean(subject: Subject, name: str) -> str:
 
 
 def _best(subject: Subject, apart: Sequence[Effect]) -> list[Effect]:
-    """The differences of the pruner that is more accurate than every other; nothing where none is."""
+    """The differences of the one that is more accurate than every other; nothing where none is."""
     for name in subject.pruners:
         own = [effect for effect in apart if effect.of[0] == name]
         if len(own) == len(subject.pruners) - 1:
@@ -88,7 +94,7 @@ def _alone(subject: Subject) -> list[Finding]:
         return []
     (effect,) = evidence.family([evidence.derived((name,), row.estimate, subject.guess)])
     guess = f"guessing gives {100.0 * subject.guess:.3g} %"
-    ground = words.Ground("member", "pruner", 1, guess, draws=subject.draws)
+    ground = words.Ground("member", subject.noun, 1, guess, draws=subject.draws)
     reached = _mean(subject, name)
     if not effect.more:
         text = f"Whether {name} learned anything is not certain: {reached} ({ground.missed([effect])})."

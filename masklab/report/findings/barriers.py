@@ -36,7 +36,7 @@ def ask(subject: Subject) -> list[Finding]:
     unit = words.points(min(row.images for row in measured))
     exceeded = words.some(len(high), len(measured), "kind of pairs")
     text = (
-        f"Over masks, too, that noise is exceeded by {exceeded} of two populations: "
+        f"Over masks, too, that noise is exceeded by {exceeded}: "
         f"{unit.extent(own.estimate for own in high)} ({ground.stated(high)})."
     )
     return [subject.answer([means, text], _ANCHOR)]
@@ -58,5 +58,6 @@ def _effect(row: rows.Path) -> Effect | None:
     over, found = row.over_images.get(_ERROR), row.barrier.entezari_error
     if over is None or over.chance is None or over.low is None:
         return None
-    own = evidence.derived((row.a, row.b), found, over.chance, degrees=max(min(found.n, row.pairs) - 1, 1))
+    degrees = max(min(found.n, row.pairs) - 1, 1)
+    own = evidence.derived((row.a, row.b), found, over.chance, least=evidence.LEAST_MASKS, degrees=degrees)
     return own if over.low > over.chance or own.p is None else replace(own, p=1.0)

@@ -15,7 +15,7 @@ def ask(subject: Subject) -> list[Finding]:
     if not found:
         return []
     effects = evidence.family([evidence.derived((name,), row.gain, 0.0) for name, row in found.items()])
-    ground = words.Ground("draw of base weights", "pruner", len(effects), "0 = no difference")
+    ground = words.Ground("draw of base weights", subject.noun, len(effects), "0 = no difference")
     images = min(row.images for row in found.values())
     points, percent = words.points(images), words.percent(images)
     chance = numbers.extent([row.chance for row in found.values()], 1)
@@ -31,10 +31,10 @@ def ask(subject: Subject) -> list[Finding]:
         return [subject.answer([text, levels], _ANCHOR, carried=False)]
     text = (
         f"The majority of the masks of a draw is {'more' if stated[0].more else 'less'} accurate than its "
-        f"members, in {words.some(len(stated), len(effects), 'pruner')}: by "
+        f"members, in {words.which(subject, stated, effects)}: by "
         f"{points.extent(own.upwards().estimate for own in stated)} ({ground.stated(stated)})."
     )
-    return [subject.answer([text, words.opposite(other, len(effects), "pruner"), levels], _ANCHOR)]
+    return [subject.answer([text, words.opposite(other, len(effects), subject.noun), levels], _ANCHOR)]
 
 
 def _rows(subject: Subject) -> dict[str, rows.Algebra]:

@@ -34,7 +34,7 @@ def ask(subject: Subject) -> list[Finding]:
         return [subject.answer(text, _ANCHOR, carried=False)]
     text = (
         "The masks of one draw of base weights are fewer different ones than as many random masks, in "
-        f"{words.some(len(fewer), len(effects), 'pruner')}: {levels} "
+        f"{words.which(subject, fewer, effects)}: {levels} "
         f"({_ground(subject, shown, fewer, effects)})."
     )
     return [subject.answer(text, _ANCHOR)]
@@ -63,7 +63,7 @@ def _ground(
 ) -> str:
     """What the scores rest on; the interval is the range of random masks."""
     sets = max(row.null.n for row in shown if row.null)
-    ground = words.Ground("member", "pruner", len(effects), "", "one-sided", subject.draws)
+    ground = words.Ground("member", subject.noun, len(effects), "", "one-sided", subject.draws)
     choose, which = (max, "adjusted") if stated is not effects else (min, "smallest adjusted")
     p = choose(own.adjusted for own in stated if own.adjusted is not None)
     return (

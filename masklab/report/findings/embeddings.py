@@ -18,7 +18,7 @@ def ask(subject: Subject) -> list[Finding]:
         if row.points and row.null and row.p is not None and row.quality
         if row.quality.trustworthiness is not None
     ]
-    if not rows:
+    if not rows or not subject.pruners:
         return []
     p_values = evidence.adjust([row.p or 0.0 for row in rows])
     adjusted = dict(zip((row.method for row in rows), p_values, strict=True))

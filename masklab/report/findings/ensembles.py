@@ -30,7 +30,7 @@ def _largest(subject: Subject, rule: str) -> dict[str, records.Ensemble]:
 
 def _answer(subject: Subject, found: dict[str, records.Ensemble], rule: str) -> Finding:
     effects = evidence.family([evidence.derived((name,), row.gain, 0.0) for name, row in found.items()])
-    ground = words.Ground("member", "pruner", len(effects), "0 = no gain", draws=subject.draws)
+    ground = words.Ground("member", subject.noun, len(effects), "0 = no gain", draws=subject.draws)
     points = words.points(min(row.images for row in found.values()))
     sizes = text.counted([row.size for row in found.values()], "member")
     stated, other = evidence.sides(effects)
@@ -40,9 +40,9 @@ def _answer(subject: Subject, found: dict[str, records.Ensemble], rule: str) -> 
         return subject.answer([said, _disagreement(subject)], _ANCHOR, carried=False)
     said = (
         f"Ensembles of {sizes} are {'more' if stated[0].more else 'less'} accurate than their members, in "
-        f"{words.some(len(stated), len(effects), 'pruner')}: {gains} ({ground.stated(stated)})."
+        f"{words.which(subject, stated, effects)}: {gains} ({ground.stated(stated)})."
     )
-    opposite = words.opposite(other, len(effects), "pruner")
+    opposite = words.opposite(other, len(effects), subject.noun)
     return subject.answer([said, opposite, _disagreement(subject)], _ANCHOR)
 
 

@@ -126,7 +126,7 @@ def tested(rows: Iterable[records.Test]) -> list[Effect]:
 
 
 def compared(subject: Subject, test: str) -> tuple[list[Effect], int]:
-    """Tests of every two pruners, and over how many pairs of populations their p are adjusted.
+    """Tests of two pruners at one density, and over how many pairs of populations their p are adjusted.
 
     Args:
         subject: What is asked.
@@ -134,7 +134,9 @@ def compared(subject: Subject, test: str) -> tuple[list[Effect], int]:
     """
     rows = [row for row in subject.analysis.results.tests if row.test == test and row.a and row.b]
     own = set(subject.pruners)
-    found = tested(row for row in rows if row.a in own and row.b in own)
+    found = tested(
+        row for row in rows if row.a in own and row.b in own and subject.rivals(row.a or "", row.b or "")
+    )
     return found, sum(row.adjusted_p is not None for row in rows)
 
 
@@ -163,12 +165,6 @@ def sides(effects: Sequence[Effect]) -> tuple[list[Effect], list[Effect]]:
 def farthest(effects: Sequence[Effect]) -> Effect:
     """The effect that is farthest from its chance level; the first of equal ones."""
     return max(effects, key=lambda own: abs(own.excess))
-
-
-def clearest(effects: Sequence[Effect]) -> Effect:
-    """The effect with the smallest adjusted p; without any, the one farthest from its chance level."""
-    known = [own for own in effects if own.adjusted is not None]
-    return min(known, key=lambda own: own.adjusted or 0.0) if known else farthest(effects)
 
 
 def family(effects: Sequence[Effect]) -> list[Effect]:

@@ -26,7 +26,7 @@ def ask(subject: Subject) -> list[Finding]:
     if not effects:
         return []
     number = sum(own.p is not None for own in effects)
-    ground = words.Ground("member", "layer of a pruner", number, _CHANCE, draws=subject.draws)
+    ground = words.Ground("member", f"layer of a {subject.noun}", number, _CHANCE, draws=subject.draws)
     stated = [own for own in effects if own.carried]
     if not stated:
         text = (
@@ -36,7 +36,7 @@ def ask(subject: Subject) -> list[Finding]:
         )
         return [subject.answer(text, _ANCHOR, carried=False)]
     layers = [layer.name for layer in subject.analysis.study.network.layers]
-    parts = [part for above in (True, False) if (part := _part(effects, layers, above=above))]
+    parts = [part for above in (True, False) if (part := _part(subject, effects, layers, above=above))]
     text = (
         "The distance between masks of one pruner that share base weights is not spread over the layers as "
         f"between independent masks: {'; '.join(parts)} ({ground.stated(stated)})."
@@ -54,15 +54,14 @@ def _relative(population: str, layer: str, found: records.Estimate, chance: floa
     return evidence.derived((population, layer), relative, 1.0, least=evidence.LEAST_MASKS)
 
 
-def _part(effects: Sequence[Effect], layers: Sequence[str], *, above: bool) -> str:
+def _part(subject: Subject, effects: Sequence[Effect], layers: Sequence[str], *, above: bool) -> str:
     """Layers that differ from their chance level in this direction, those of most pruners first."""
     own = [effect for effect in effects if (effect.more if above else effect.less)]
     by_layer = {layer: [effect for effect in own if effect.of[1] == layer] for layer in layers}
     found = sorted((layer for layer in layers if by_layer[layer]), key=lambda layer: -len(by_layer[layer]))
-    of = len({effect.of[0] for effect in effects})
     said = [
         f"{layer}, {_UNIT.extent(effect.estimate for effect in by_layer[layer])} the chance level in "
-        f"{words.some(len(by_layer[layer]), of, 'pruner')}"
+        f"{words.which(subject, by_layer[layer], effects)}"
         for layer in found
     ]
     return f"{'more' if above else 'less'} of it lies in {words.listed(said)}" if said else ""

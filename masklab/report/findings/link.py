@@ -24,6 +24,6 @@ def ask(subject: Subject) -> list[Finding]:
         return [subject.answer(text, _ANCHOR, carried=False)]
     text = (
         f"Members whose masks differ more disagree {'more' if stated[0].more else 'less'} on test images, "
-        f"within {words.some(len(stated), len(found), 'pruner')}: {correlations} ({ground.stated(stated)})."
+        f"within {words.which(subject, stated, found)}: {correlations} ({ground.stated(stated)})."
     )
-    return [subject.answer([text, words.opposite(other, len(found), "pruner")], _ANCHOR)]
+    return [subject.answer([text, words.opposite(other, len(found), subject.noun)], _ANCHOR)]

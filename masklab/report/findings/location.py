@@ -29,7 +29,7 @@ def ask(subject: Subject) -> list[Finding]:
         return [subject.answer(text, _ANCHOR, carried=False)]
     which = f"Masks of {own.of[0]} and {own.of[1]} lie in different places"
     if len(found) > 1:
-        pairs = words.some(len(apart), len(found), "pair of pruners")
+        pairs = words.some(len(apart), len(found), f"pair of {subject.noun}s")
         which = f"Masks of different pruners lie in different places, in {pairs}"
     text = f"{which}, beyond base weights and seeds: {_shown(own)} ({ground.stated([own])})."
     return [subject.answer([text, _spread(subject, apart)], _ANCHOR)]

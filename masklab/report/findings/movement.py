@@ -31,38 +31,47 @@ def ask(subject: Subject) -> list[Finding]:
         return []
     number = sum(own.p is not None for own in effects)
     ground = words.Ground("member", "comparison", number, "", draws=subject.draws)
-    stated = [[own for own in part if own.less] for part in (effects[: len(near)], effects[len(near) :])]
-    if not any(stated):
+    ways_apart, flips_apart = (evidence.sides(part) for part in (effects[: len(near)], effects[len(near) :]))
+    if not ways_apart[0] and not flips_apart[0]:
         text = (
             "Whether masks end nearer to where they started than chance, and whether they move less towards "
             f"the end, is not answered ({ground.missed(effects)})."
         )
         return [subject.answer(text, _ANCHOR, carried=False)]
     said = []
-    if stated[0]:
-        said.append(f"{_near(stated[0], ways, len(near))} ({ground.stated(stated[0])}).")
-    if stated[1]:
-        said.append(f"{_slower(stated[1], flips, len(slower))} ({ground.stated(stated[1])}).")
+    for (stated, other), of, shown in (
+        (ways_apart, near, lambda stated, of: _near(subject, stated, ways, of)),
+        (flips_apart, slower, lambda stated, of: _slower(subject, stated, flips, of)),
+    ):
+        if stated:
+            said.append(f"{shown(stated, of)} ({ground.stated(stated)}).")
+            said.append(words.opposite(other, len(of), subject.noun))
     return [subject.answer(said, _ANCHOR)]
 
 
-def _near(stated: Sequence[Effect], ways: dict[str, models.Movement], of: int) -> str:
+def _near(
+    subject: Subject, stated: Sequence[Effect], ways: dict[str, models.Movement], of: Sequence[Effect]
+) -> str:
     rows = [ways[own.of[0]] for own in stated]
     epochs = " or ".join(dict.fromkeys(f"{row.epoch}" for row in rows))
     chance = _DISTANCE.levels([row.chance or 0.0 for row in rows], [row.estimate for row in rows])
     return (
-        f"Masks end nearer to where they were after epoch {epochs} than chance, in "
-        f"{words.some(len(stated), of, 'pruner')}: Hamming distance "
+        f"Masks end {'nearer to' if stated[0].less else 'farther from'} where they were after epoch {epochs} "
+        f"than chance, in {words.which(subject, stated, of)}: Hamming distance "
         f"{_DISTANCE.extent(row.estimate for row in rows)}, where independent masks have {chance}"
     )
 
 
 def _slower(
-    stated: Sequence[Effect], flips: dict[str, tuple[models.Movement, models.Movement]], of: int
+    subject: Subject,
+    stated: Sequence[Effect],
+    flips: dict[str, tuple[models.Movement, models.Movement]],
+    of: Sequence[Effect],
 ) -> str:
     first, last = ([flips[own.of[0]][place] for own in stated] for place in (0, 1))
     return (
-        f"Masks move less towards the end, in {words.some(len(stated), of, 'pruner')}: "
+        f"Masks move {'less' if stated[0].less else 'more'} towards the end, in "
+        f"{words.which(subject, stated, of)}: "
         f"{_FLIPS.extent(row.estimate for row in last)} of the bits flip per epoch at last, "
         f"{_FLIPS.extent(row.estimate for row in first)} at first"
     )

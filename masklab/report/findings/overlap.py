@@ -24,7 +24,7 @@ def ask(subject: Subject) -> list[Finding]:
         return [subject.answer(text, anchor, carried=False)]
     text = (
         f"Masks of one pruner that share base weights agree {'more' if stated[0].more else 'less'} than "
-        f"independent masks do, in {words.some(len(stated), len(found), 'pruner')}: stability "
+        f"independent masks do, in {words.which(subject, stated, found)}: stability "
         f"{_UNIT.extent(own.estimate for own in stated)} ({ground.stated(stated)})."
     )
-    return [subject.answer([text, words.opposite(other, len(found), "pruner")], anchor)]
+    return [subject.answer([text, words.opposite(other, len(found), subject.noun)], anchor)]

@@ -48,7 +48,7 @@ def ask(subject: Subject) -> list[Finding]:
     own = [effect for effect in effects if effect.of in stated]
     nearest = min((effect.upwards() for effect in own), key=lambda effect: effect.value)
     decides, verb = ("seed", "more") if stated is of_seed else ("pruner", "less")
-    counted = words.some(len(stated), len(pairs), "pair of pruners")
+    counted = words.some(len(stated), len(pairs), f"pair of {subject.noun}s")
     sentence = (
         f"Which weights are kept depends more on the {decides} than on the "
         f"{'pruner' if decides == 'seed' else 'seed'}, in {counted}: "
@@ -56,7 +56,9 @@ def ask(subject: Subject) -> list[Finding]:
         f"{_UNIT.interval(nearest.estimate)} ({ground.stated(own)})."
     )
     opposite = (
-        f"The opposite holds in {words.some(len(other), len(pairs), 'pair of pruners')}." if other else ""
+        f"The opposite holds in {words.some(len(other), len(pairs), f'pair of {subject.noun}s')}."
+        if other
+        else ""
     )
     return [subject.answer([sentence, opposite], _ANCHOR)]
 
@@ -64,6 +66,8 @@ def ask(subject: Subject) -> list[Finding]:
 def _comparisons(subject: Subject) -> Iterator[_Compared]:
     overlap = subject.analysis.overlap
     for a, b in itertools.combinations(subject.pruners, 2):
+        if not subject.rivals(a, b):
+            continue
         same = overlap(a, b, _METRIC, seed="same")
         for name in (a, b):
             within = overlap(name, name, _METRIC)

@@ -23,7 +23,7 @@ def ask(subject: Subject) -> list[Finding]:
         )
         return [subject.answer(text, _ANCHOR, carried=False)]
     widest = evidence.farthest(apart)
-    which = f"In {words.some(len(apart), len(found), 'pair of pruners')} one spreads more widely"
+    which = f"In {words.some(len(apart), len(found), f'pair of {subject.noun}s')} one spreads more widely"
     if len(found) == 1:
         which = f"{widest.of[0]} spreads more widely than {widest.of[1]}"
     return [subject.answer(f"{which}: {_shown(widest)} ({ground.stated([widest])}).", _ANCHOR)]

@@ -53,6 +53,22 @@ class Subject:
             if own.trained and own.compared and own.control is None and own.imported is None
         ]
 
+    @cached_property
+    def noun(self) -> str:
+        """What populations are called: pruners, unless one of these has several populations."""
+        return "pruner" if len({own.pruner for own in self.trained}) == len(self.trained) else "population"
+
+    def rivals(self, a: str, b: str) -> bool:
+        """Whether two populations are of two pruners at one density."""
+        known = {own.name: own for own in self.trained}
+        first, second = known[a], known[b]
+        return first.density == second.density and first.pruner != second.pruner
+
+    @cached_property
+    def guessing(self) -> list[str]:
+        """Trained populations near guessing level."""
+        return [own.name for own in self.trained if own.name not in self.pruners]
+
     @property
     def guess(self) -> float | None:
         """Accuracy of guessing; None where the classes are not known."""

@@ -31,7 +31,7 @@ def ask(subject: Subject) -> list[Finding]:
 
 def _answer(subject: Subject, found: dict[str, rows.Transfer], weights: str) -> Finding:
     effects = evidence.family([evidence.derived((name,), row.change, 0.0) for name, row in found.items()])
-    ground = words.Ground("member", "pruner", len(effects), "0 = no change")
+    ground = words.Ground("member", subject.noun, len(effects), "0 = no change")
     images = min(row.images for row in found.values())
     points, percent = words.points(images), words.percent(images)
     chance = numbers.extent([row.chance for row in found.values()], 1)
@@ -46,7 +46,7 @@ def _answer(subject: Subject, found: dict[str, rows.Transfer], weights: str) -> 
         return subject.answer([text, levels], _ANCHOR, carried=False)
     text = (
         f"Masks {'gain' if stated[0].more else 'lose'} accuracy on {weights}, in "
-        f"{words.some(len(stated), len(effects), 'pruner')}: by "
+        f"{words.which(subject, stated, effects)}: by "
         f"{points.extent(own.upwards().estimate for own in stated)} ({ground.stated(stated)})."
     )
-    return subject.answer([text, words.opposite(other, len(effects), "pruner"), levels], _ANCHOR)
+    return subject.answer([text, words.opposite(other, len(effects), subject.noun), levels], _ANCHOR)

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from masklab.report import numbers, records, text
 from masklab.report.findings.evidence import ALPHA, Effect
+from masklab.report.findings.subject import Subject
 
 _LISTED = 4  # things in a list within a sentence
+_NAMED = 2  # populations that are named rather than counted alone
 
 
 @dataclass(frozen=True)
@@ -45,20 +47,17 @@ class Unit:
 
     def extent(self, found: Iterable[records.Estimate]) -> str:
         """From the smallest to the largest of some estimates, and from the lowest end to the highest."""
-        known = sorted((own for own in found if own.value is not None), key=lambda own: own.value or 0.0)
-        said = f"{self.value(known[0])} to {self.value(known[-1])}"
-        if self.value(known[0]) == self.value(known[-1]):
-            said = self.value(known[0])
-        elif self.name:
-            said = f"{self.value(known[0]).removesuffix(self.name)} to {self.value(known[-1])}"
-        lows = [(own.low, own) for own in known if own.low is not None]
-        highs = [(own.high, own) for own in known if own.high is not None]
-        if not lows or not highs:
-            return said
-        low, at = min(lows, key=lambda one: one[0])
-        high, end = max(highs, key=lambda one: one[0])
-        first = numbers.fixed(self.scale * low, self.decimals(at))
-        return f"{said} [{first}, {numbers.fixed(self.scale * high, self.decimals(end))}]"
+        known = [own for own in found if own.value is not None]
+        digits = min(self.decimals(own) for own in known)
+
+        def printed(values: Iterable[float | None]) -> list[str]:
+            known = [value for value in values if value is not None]
+            ends = [min(known), max(known)] if known else []
+            return [numbers.fixed(self.scale * end, digits) for end in ends]
+
+        said = " to ".join(dict.fromkeys(printed(own.value for own in known))) + self.name
+        lows, highs = printed(own.low for own in known), printed(own.high for own in known)
+        return f"{said} [{lows[0]}, {highs[1]}]" if lows and highs else said
 
 
 def points(images: int) -> Unit:
@@ -195,6 +194,25 @@ def some(number: int, of: int, noun: str) -> str:
     if number < of:
         return f"{number} of {numbers.count(of, noun, plural(noun))}"
     return {1: f"the one {noun}", 2: f"both {plural(noun)}"}.get(of, f"all {of:,} {plural(noun)}")
+
+
+def which(subject: Subject, stated: Sequence[Effect], measured: Sequence[Effect]) -> str:
+    """How many of the populations that were measured, with the names of the few, and of how many there are.
+
+    Args:
+        subject: What is asked.
+        stated: Effects that are stated.
+        measured: Effects that could have been.
+    """
+    own, of = ([*dict.fromkeys(one.of[0] for one in effects)] for effects in (stated, measured))
+    said = some(len(own), len(of), subject.noun)
+    left = [name for name in of if name not in own]
+    partial = len(of) < len(subject.pruners)
+    if len(own) <= _NAMED and (left or partial):
+        said += f" ({listed(own)})"
+    elif 0 < len(left) <= _NAMED:
+        said += f" (not {listed(left)})"
+    return f"{said}, those measured of {len(subject.pruners)}" if partial else said
 
 
 def opposite(other: Sequence[Effect], of: int, noun: str) -> str:

@@ -5,7 +5,7 @@ What is said of the landscape stands beside its other texts (`landscape.text`).
 
 from collections.abc import Iterable
 
-from masklab.report import load, text
+from masklab.report import findings, load, text
 from masklab.report.landscape import text as landscape
 from masklab.report.methods import masks, seeds, statistics, study
 
@@ -20,6 +20,7 @@ def methods(analysis: load.Analysis) -> list[text.Paragraph]:
         ("Accuracy", study.accuracy(analysis)),
         *statistics.parts(analysis),
         *landscape.parts(analysis),
+        ("Findings", [findings.METHOD] if findings.find(analysis, "") else []),
         ("Software", study.software(analysis)),
     ]
     found = [(title, " ".join(filter(None, sentences))) for title, sentences in parts]

@@ -81,19 +81,3 @@ def test_members_csv_has_the_numbers_of_the_results(visit: Go, plain: Page) -> N
         name, draw, accuracy = (line[column] for column in columns)
         assert (name, int(draw)) == (member["id"], member["block"])
         assert float(accuracy) == pytest.approx(100.0 * member["accuracy"], rel=1e-14)
-
-
-def test_movement_sorts_by_what_is_printed(visit: Go, plain: Page) -> None:
-    opened = visit(plain)
-    opened.open_everything()
-    table = opened.table("s1-movement-table")
-    wanted = [
-        f"{100.0 * value:.3f}"
-        for value in sorted(
-            row["estimate"]["value"]
-            for row in plain.results["movement"]
-            if (row["metric"], row["layer"]) == ("flipped_per_epoch", "whole")
-        )
-    ]
-    table.sort(3)
-    assert table.column(3) == wanted

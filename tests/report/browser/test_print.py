@@ -44,14 +44,21 @@ def test_what_is_for_the_screen_alone_is_not_printed(visit: Go, hundred: Large) 
     assert ink == "rgb(0, 0, 0)"
 
 
-def test_page_prints_to_a_document(visit: Go, plain: Page) -> None:
+def test_page_prints_to_a_document_with_everything_unfolded(visit: Go, plain: Page) -> None:
     opened = visit(plain)
+    opened.tab.evaluate(
+        """() => {
+          const folded = () => document.querySelectorAll("main details:not([open])").length;
+          window.folded = [folded()];
+          window.addEventListener("beforeprint", () => window.folded.push(folded()));
+        }"""
+    )
     document = opened.tab.pdf(format="A4")
     assert document.startswith(b"%PDF-")
     assert len(re.findall(rb"/Type\s*/Page\b(?!s)", document)) > 5
-    assert opened.tab.evaluate(
-        "() => [...document.querySelectorAll('main details')].every((own) => own.open)"
-    )
+    before, printed = opened.tab.evaluate("() => window.folded")
+    assert before > 3
+    assert printed == 0
 
 
 def test_a_large_page_says_what_of_it_is_printed(visit: Go, thousand: Large) -> None:
