@@ -203,21 +203,6 @@ def test_results_from_before_these_keys_give_a_page(tmp_path: Path) -> None:
     assert "conv4 at width 0.5, relu" in text
 
 
-def test_two_studies_mark_controls_on_the_common_axis(tmp_path: Path) -> None:
-    folders = [tmp_path / name for name in ("a", "b")]
-    for place, folder in enumerate(folders):
-        results = builder.build(folder, populations=7, members=2, name=folder.name, seed=place)
-        variants.add_reference(results)
-        builder.rewrite(folder, results)
-    html = report.write(folders, tmp_path / "both.html").read_text(encoding="utf-8")
-    figure = dom.parse(html).by_id("all-accuracy")
-    labels = [node.text() for node in figure.all("text")]
-    assert labels.count("accuracy reference") == labels.count("untrained control") == 2
-    (caption,) = figure.all("figcaption")
-    assert caption.text().count("score near chance by nature") == 1
-    assert f"outside every overlap: a · {REFERENCE}, b · {REFERENCE}." in caption.text()
-
-
 def _population(**fields: Any) -> models.Population:
     row = {
         "name": "p",

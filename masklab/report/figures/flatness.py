@@ -80,6 +80,7 @@ def _panel(axes: "Axes", found: Mapping[str, Sequence[rows.Flips]], theme: style
     bands.draw(axes, series, theme, 100.0, opacity=0.1)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(ticker.LogLocator(subs=(2.0, 5.0)))
     axes.xaxis.set_minor_formatter(ticker.NullFormatter())
     axes.set_xlabel("bits changed, % of the weights")
     axes.grid(visible=True)

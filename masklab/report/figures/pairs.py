@@ -31,7 +31,7 @@ def spoken(analysis: load.Analysis, found: Tests) -> tuple[list[records.Test], s
 def differs(row: records.Test) -> bool:
     """Whether a difference can be stated: corrected p and interval both say so, as in the findings."""
     own, chance = row.estimate, row.chance or 0.0
-    beside = own.low is None or own.high is None or not own.low <= chance <= own.high
+    beside = own.low is not None and own.high is not None and not own.low <= chance <= own.high
     return beside and row.adjusted_p is not None and evidence.small(row.adjusted_p)
 
 

@@ -79,6 +79,7 @@ def _panel(axes: "Axes", found: Sequence[rows.Path], theme: style.Theme) -> None
         axes.fill_between(row.points, low, high, color=colour, alpha=0.13, linewidth=0)
     axes.set_xlabel("position t on the path")
     axes.set_xlim(0.0, 1.0)
+    axes.set_xticks([0.0, 0.5, 1.0])
     axes.grid(visible=True)
 
 

@@ -104,6 +104,7 @@ def _panel(axes: "Axes", plane: rows.Plane, surface: load.Surface, levels: list[
         axes.set_xlabel("x, share of the first set flipped")
         axes.set_ylabel("y, share of the second set flipped")
     axes.set_aspect("equal")
+    axes.locator_params(nbins=5)
     axes.tick_params(length=2)
     return filled
 

@@ -298,6 +298,7 @@ def test_selected_members_are_marked_and_can_stand_alone(tabled: Go) -> None:
     opened.select("s1", [])
     assert members.column(0) == [row.member for row in ROWS]
     assert rows.count() == 0
+    assert members.box.locator("tbody .unseen").count() == 0
     assert not only.is_visible()
 
 

@@ -38,10 +38,18 @@ class Study:
         for row in found:
             row.update(fields)
 
+    def analysis(self) -> load.Analysis:
+        """The results as they are now."""
+        builder.rewrite(self.folder, self.made)
+        return load.read(self.folder)
+
+    def subject(self) -> findings.Subject:
+        """Who can be asked."""
+        return findings.Subject(self.analysis(), KEY)
+
     def asked(self, *questions: findings.Ask) -> Sequence[Finding]:
         """Answers to some questions."""
-        builder.rewrite(self.folder, self.made)
-        subject = findings.Subject(load.read(self.folder), KEY)
+        subject = self.subject()
         return [finding for ask in questions for finding in ask(subject)]
 
     def answer(self, question: findings.Ask) -> Finding:

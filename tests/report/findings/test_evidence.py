@@ -118,4 +118,3 @@ def test_the_more_common_direction_comes_first() -> None:
     assert evidence.sides([less, more]) == ([more], [less])
     assert evidence.sides([none]) == ([], [])
     assert evidence.farthest([none, less, more]).value == pytest.approx(-0.15)
-    assert evidence.clearest([none, less]) is less

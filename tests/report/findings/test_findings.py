@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from masklab.report import findings, load
+from masklab.report import findings, load, methods
 from masklab.report.findings import Finding
 from tests.report import builder, variants
 from tests.report.conftest import Page
@@ -71,14 +71,28 @@ def test_few_draws_are_those_of_pruners(study: Make) -> None:
     assert all(found.text.endswith("Only on these 2 draws of base weights.") for found in own.all())
 
 
-def test_not_everything_that_can_be_said_is(study: Make) -> None:
+def test_everything_is_said_and_what_is_open_comes_last(study: Make) -> None:
     own = study(landscape=True)
-    everything = own.all()
-    builder.rewrite(own.folder, own.made)
-    found = findings.find(load.read(own.folder), KEY)
-    assert len(everything) > findings.MOST == len(found)
-    assert found == list(everything)[: findings.MOST]
-    assert found == findings.find(load.read(own.folder), KEY)
+    own.plant(alone("mantel", A, 0.3, 0.01))  # an answer to a question that stands behind open ones
+    asked = own.all()
+    carried, left = _carried(asked), [one for one in asked if not one.carried]
+    assert [one.carried for one in asked] != sorted((one.carried for one in asked), reverse=True)
+    assert len(asked) > 12
+    assert findings.find(own.analysis(), KEY) == [*carried, *left]
+
+
+def test_the_methods_say_how_findings_are_made_where_there_are_any(study: Make) -> None:
+    for own in (_some(study()), study(populations=1, members=1, draws=1)):
+        said = {part.title: part.text for part in methods.methods(own.analysis())}
+        assert own.all()
+        assert said["Findings"] == findings.METHOD
+    own = study(populations=2)
+    variants.clear(own.made)
+    own.made["accuracy"] = []
+    said = {part.title: part.text for part in methods.methods(own.analysis())}
+    assert said
+    assert "Findings" not in said
+    assert not any(findings.METHOD in text for text in said.values())
 
 
 def test_without_a_landscape_nothing_is_said_of_one(study: Make) -> None:

@@ -71,3 +71,9 @@ def test_what_is_missed_says_why() -> None:
 )
 def test_how_many_of_how_many(number: int, of: int, said: str) -> None:
     assert words.some(number, of, "pruner") == said
+
+
+def test_an_extent_has_one_number_of_decimals() -> None:
+    found = [_estimate(0.2, 0.15), _estimate(0.25, 0.00125)]
+    assert [words.Unit().decimals(own) for own in found] == [2, 4]
+    assert words.Unit().extent(found) == words.Unit().extent(found[::-1]) == "0.20 to 0.25 [0.05, 0.35]"

@@ -90,11 +90,13 @@
 
     // The longest cells of each column keep its width wherever one scrolls, and are as high as a row gets.
     measure() {
-      const lengths = [({ text }) => text.length, ({ details }) => Math.max(0, ...details.map((own) => own.length))];
+      const lines = ({ text, details }) => [text, ...details].reduce((sum, own) => sum + 1 + own.length / 20, 0);
+      const longest = ({ details }) => Math.max(0, ...details.map((own) => own.length));
+      const lengths = [({ text }) => text.length, longest, lines];
       this.sizers ??= lengths.map((length) => {
         const cells = this.heads.map((_, column) => {
-          const longest = this.all.reduce((a, b) => (length(b.cells[column]) > length(a.cells[column]) ? b : a));
-          return masklab.rows.parse(longest.html).cells[column];
+          const first = this.all.reduce((a, b) => (length(b.cells[column]) > length(a.cells[column]) ? b : a));
+          return masklab.rows.parse(first.html).cells[column];
         });
         const row = make("tr", { className: "sizer" }, ...cells);
         row.setAttribute("aria-hidden", "true");
