@@ -49,12 +49,19 @@ def test_everything_in_the_colour_of_a_population_bears_its_class(analysis: load
 
 
 def test_the_name_of_a_population_bears_its_class_and_nothing_else_does() -> None:
-    theme = style.Theme({'a<b"': "#112233", "a": "#445566"})
-    drawn = Markup('<svg><text x="1">a&lt;b"</text><text>a</text><text>ab</text><text>#445566</text></svg>')
-    assert style.classed(drawn, theme) == (
-        '<svg><text class="p0" x="1">a&lt;b"</text><text class="p1">a</text><text>ab</text>'
-        "<text>#445566</text></svg>"
-    )
+    theme = style.Theme({'a-1<b"': "#112233", "a-1": "#445566", "random": "#778899", "0.5": "#123456"})
+    texts = ('<text x="1">a-1&lt;b"</text>', "<text>a-1</text>", "<text>a-1b</text>", "<text>#445566</text>")
+    words = "<text>random</text><text>0.5</text>"  # these may be words and numbers of a figure
+    drawn = Markup(f"<svg>{''.join(texts)}{words}</svg>")  # noqa: S704  made here
+    named = ('<text class="p0" x="1">a-1&lt;b"</text>', '<text class="p1">a-1</text>', *texts[2:])
+    assert style.classed(drawn, theme) == f"<svg>{''.join(named)}{words}</svg>"
+
+
+def test_what_is_drawn_in_ink_can_be_of_a_population() -> None:
+    theme = style.Theme({"a": "#112233", "b": "#445566"})
+    drawn = Markup('<g id="s1-accuracy-of-1"><path/></g><g id="s1-line_1"/>')
+    assert style.owner(theme, "b") == "of-1"
+    assert style.classed(drawn, theme) == '<g class="p1"><path/></g><g id="s1-line_1"/>'
 
 
 def test_the_first_colour_of_a_population_decides() -> None:

@@ -1,5 +1,6 @@
 import base64
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -104,3 +105,14 @@ def test_bitmaps_of_many_colours_stay_near() -> None:
 def test_drawings_without_bitmaps_stay_as_they_are() -> None:
     svg = Markup('<svg><path d="M 0 0"/></svg>')
     assert bitmaps.small(svg) == svg
+
+
+def test_matrices_of_many_populations_show_every_pair_once(tmp_path: Path) -> None:
+    large.build(tmp_path, 13, 2, 1)
+    analysis = load.read(tmp_path)
+    svg = figures.ALL["matrices"](analysis, style.theme([analysis]), "k").svg
+    assert svg is not None
+    seen = [pixels[..., 3] > 0 for pixels in _images(svg) if pixels.shape[:2] == (13, 13)]
+    assert len(seen) == 2
+    np.testing.assert_array_equal(seen[0], np.tri(13, dtype=bool))
+    np.testing.assert_array_equal(seen[1], np.tri(13, k=-1, dtype=bool))  # none of equal seeds within one

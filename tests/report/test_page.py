@@ -207,7 +207,10 @@ def test_single_member_says_what_is_undefined(single: Page) -> None:
     absent = {
         node.attributes["id"]: node.text() for node in single.root.all("figure") if not list(node.all("svg"))
     }
-    wanted = "distances matrices layers shares embeddings scatter ensembles rarefaction consensus paths"
+    wanted = (
+        "distances matrices layers shares embeddings differences separation scatter ensembles rarefaction "
+        "consensus paths"
+    )
     assert set(absent) == {f"s1-{name}" for name in wanted.split()}
     assert "at least three stored members" in absent["s1-distances"]
 
@@ -245,8 +248,6 @@ def test_several_studies_share_one_summary(several: Page) -> None:
         colours.setdefault(dom.part(row[1], "text"), set()).add(chip.attributes["style"])
     assert all(len(found) == 1 for found in colours.values())
     assert len(set.union(*colours.values())) == 3
-    drawn = [node.text() for node in several.root.by_id("all-accuracy").all("text")]
-    assert "the-other · biprop-d0.5" in drawn
 
 
 def test_methods_provenance_and_sources_are_those_of_the_study(plain: Page) -> None:
@@ -279,7 +280,7 @@ def test_unknown_pruner_is_said_to_be_unknown(tmp_path: Path) -> None:
 
 def test_size_of_a_usual_page(tmp_path: Path) -> None:
     builder.build(tmp_path, populations=7, members=12, draws=3, landscape=True)
-    assert report.write([tmp_path], tmp_path / "report.html").stat().st_size < 2_200_000
+    assert report.write([tmp_path], tmp_path / "report.html").stat().st_size < 3_000_000
 
 
 def test_report_needs_no_torch(plain: Page, tmp_path: Path) -> None:

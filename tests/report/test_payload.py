@@ -40,7 +40,14 @@ WHOLE = payload.pack({"a": list(range(100))})
 
 @pytest.mark.parametrize(
     "text",
-    ["", "!", WHOLE[:-8], WHOLE[:20], "AAAA" + WHOLE[4:], base64.b64encode(gzip.compress(b"{", mtime=0)).decode()],
+    [
+        "",
+        "!",
+        WHOLE[:-8],
+        WHOLE[:20],
+        "AAAA" + WHOLE[4:],
+        base64.b64encode(gzip.compress(b"{", mtime=0)).decode(),
+    ],
 )
 def test_damage_is_one_line_that_names_the_page(text: str) -> None:
     with pytest.raises(ArchiveError, match=r"^page\.html: what the page carries"):

@@ -38,7 +38,7 @@ def _box(opened: Visit, place: int, kind: str) -> Any:
 def _drawn(opened: Visit, place: int) -> int:
     """How many marks of a population can be seen in figures."""
     return opened.tab.evaluate(
-        "(place) => [...document.querySelectorAll(`svg.figure .p${place}`)]"
+        "(place) => [...document.querySelectorAll(`svg.figure .p${place}:not(text)`)]"
         ".filter((own) => getComputedStyle(own).display !== 'none').length",
         place,
     )
@@ -69,7 +69,7 @@ def test_a_hidden_population_leaves_figures_and_tables(visit: Go, plain: Page) -
 def test_a_highlighted_population_stands_out(visit: Go, plain: Page) -> None:
     opened = visit(plain)
     _box(opened, 2, "mark").check()
-    opacity = "(place) => getComputedStyle(document.querySelector(`svg.figure .p${place}`)).opacity"
+    opacity = "(place) => getComputedStyle(document.querySelector(`svg.figure .p${place}:not(text)`)).opacity"
     assert float(opened.tab.evaluate(opacity, 2)) == 1.0
     assert float(opened.tab.evaluate(opacity, 0)) < 0.5
     row = "document.querySelector(`#s1-members tr[data-p='${place}'] > *`)"

@@ -34,7 +34,6 @@ def made(small: load.Analysis) -> explorer.Explorer:
 def test_the_caption_says_what_is_shown(made: explorer.Explorer) -> None:
     caption = made.caption
     assert caption.startswith("n = 18 members. ")
-    assert "so there are no intervals" in caption
     assert "Distances: cell by cell." in caption
     assert "all 153 pairs that were measured, of 15 kinds of pairs" in caption
     assert (
@@ -131,11 +130,11 @@ def test_what_is_missing_is_left_out_and_said(small: load.Analysis, tmp_path: Pa
 def test_guessing_is_a_line_for_each_level(small: load.Analysis) -> None:
     rows = small.results.landscape
     none = replace(small, results=small.results.model_copy(update={"landscape": []}))
-    assert "Chance level of guessing: not known." in _made(none).caption
+    assert "Chance level: not known." in _made(none).caption
     other = [rows[0].model_copy(update={"chance": 0.2}), *rows[1:]]
     assert (other[0].path, other[0].split) == ("linear", "test")
     both = _made(replace(small, results=small.results.model_copy(update={"landscape": other})))
-    assert "chance level of guessing, 10.3 to 20.0 %" in both.caption
+    assert "chance level 10.3 to 20.0 %" in both.caption
     datums = [layer["encoding"]["y"].get("datum") for layer in both.document["specs"]["curves"]["layer"]]
     assert [value for value in datums if value is not None] == pytest.approx([10.3, 20.0])
 

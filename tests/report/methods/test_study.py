@@ -20,7 +20,7 @@ def test_paragraphs_are_whole_sentences(folder: Path, results: Results) -> None:
     assert list(found) == [
         *("Data and network", "Masks and pruners", "Training", "Seeds", "Accuracy", "Overlap", "Tests"),
         *("Function", "Diversity", "Embeddings", "Structure", "Movement", "Landscape", "Paths"),
-        *("Neighbourhoods, sets and planes", "Software"),
+        *("Neighbourhoods, sets and planes", "Findings", "Software"),
     ]
     for text in found.values():
         assert text.endswith(".")
