@@ -100,7 +100,7 @@ WRONG: list[tuple[list[str], str]] = [
     (["train", "--pruner", "biprop+recycle", "--density", "0.9"], "only"),
     (["analyze", "nowhere"], "nowhere is not a directory"),
     (["report", "nowhere"], "nowhere"),
-    (["report", "a", "b"], "-o FILE.html"),
+    (["report", "a", "b"], "-o FILE"),
     (["show", "."], "study.json does not exist"),
 ]
 

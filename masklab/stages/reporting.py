@@ -47,7 +47,8 @@ def report(
         raise ConfigError(f"{place} would replace what it is compared with; name another page with -o FILE")
     if isinstance(place, Path) and place.is_dir():
         raise ConfigError(f"-o {place}: a directory; name a file")
-    files.require_writable(place.parent)
+    if files.exists(place.parent):
+        files.require_writable(place.parent)
     written = reports.write(directories, place, former=former, form=form, jobs=jobs, listener=listener)
     _note_old(directories, listener)
     return written

@@ -209,7 +209,7 @@ def test_what_re_estimated_statistics_do_to_members_is_said(tmp_path: Path, resu
     root = _page(tmp_path, results)
     caption = root.by_id("s1-landscape-work-caption").text()
     assert f"{name} 85.0 → 80.1 % (−4.9 points, 4 members)." in caption
-    assert "with which it is evaluated (the landscape re-estimates them); scale" in root.text()
+    assert "each member has of its own (the landscape re-estimates them); scale" in root.text()
     (warnings,) = [node for node in root.all("div") if node.has("warnings")]
     for code in codes:
         assert f"of {code} ({name}) {code}" in warnings.text()
