@@ -28,8 +28,7 @@ def begin(
         members = sum(len(analysis.results.members) for analysis in analyses.values())
         jobs = min(parallel.cores(), _WORKERS) if members >= _MANY else 1
     calls = []
-    for key, given in analyses.items():
-        analysis = replace(given)  # what this process keeps to look rows up is not to change while it travels
+    for key, analysis in analyses.items():
         names = chapters.figures(analysis)
         parts = len(names) if jobs == 1 else -(-jobs // len(analyses))  # a call carries the whole analysis
         calls += [(analysis, theme, key, part) for part in _parts(names, parts)]

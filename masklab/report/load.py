@@ -1,7 +1,7 @@
 """Reading an `analysis/` folder: results and distances, checked before anything is drawn."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -54,6 +54,10 @@ class Analysis:
     results: models.Results
     distances: Distances | None
     surfaces: Mapping[str, Surface] = field(default_factory=dict)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Its fields: what this process keeps to look rows up may change while it travels to another."""
+        return {own.name: getattr(self, own.name) for own in fields(self)}
 
     @property
     def study(self) -> models.Study:

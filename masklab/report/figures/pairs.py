@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from masklab.report import load, numbers, records
-from masklab.report.findings import evidence
+from masklab.report.findings import evidence, subject
 from masklab.report.landscape import sentences
 
 LEVEL = evidence.ALPHA
@@ -21,18 +21,29 @@ def of(analysis: load.Analysis, kind: str) -> list[records.Test]:
 
 
 def spoken(analysis: load.Analysis, found: Tests) -> tuple[list[records.Test], str]:
-    """Rows with a p of pairs that carry most, and what the populations are called: trained ones, if any."""
+    """Rows with a p of pairs that carry most, and what the populations are called.
+
+    Those are trained ones, if any, and two pruners at one density, if any, as in the findings.
+    """
     found = [row for row in found if row.p is not None]
     own = sentences.chosen(analysis, [name for row in found for name in (row.a, row.b) if name is not None])
     chosen = [row for row in found if {row.a, row.b} <= set(own.names)]
-    return (chosen, own.called) if chosen else (found, "populations, trained or not")
+    if not chosen:
+        return found, "populations, trained or not"
+    asked = subject.Subject(analysis, "")
+    rivals = [row for row in chosen if asked.rivals(row.a or "", row.b or "")]
+    if rivals and len(rivals) < len(chosen):
+        return rivals, f"{own.called} of two pruners at one density"
+    return chosen, own.called
 
 
 def differs(row: records.Test) -> bool:
     """Whether a difference can be stated: corrected p and interval both say so, as in the findings."""
     own, chance = row.estimate, row.chance or 0.0
-    beside = own.low is not None and own.high is not None and not own.low <= chance <= own.high
-    return beside and row.adjusted_p is not None and evidence.small(row.adjusted_p)
+    if own.low is None or own.high is None or row.adjusted_p is None:
+        return False
+    beside = own.low > chance or (row.test != "permanova" and own.high < chance)  # less than chance is none
+    return beside and evidence.small(row.adjusted_p)
 
 
 def judged(found: Tests) -> str:

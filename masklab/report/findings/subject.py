@@ -59,9 +59,11 @@ class Subject:
         return "pruner" if len({own.pruner for own in self.trained}) == len(self.trained) else "population"
 
     def rivals(self, a: str, b: str) -> bool:
-        """Whether two populations are of two pruners at one density."""
+        """Whether two populations are of two pruners at one density; controls and imported masks are of none."""
         known = {own.name: own for own in self.trained}
-        first, second = known[a], known[b]
+        first, second = known.get(a), known.get(b)
+        if first is None or second is None:
+            return False
         return first.density == second.density and first.pruner != second.pruner
 
     @cached_property

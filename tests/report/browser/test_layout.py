@@ -32,6 +32,19 @@ def test_no_label_of_a_figure_is_cut_off(visit: Go, request: pytest.FixtureReque
     assert visit(request.getfixturevalue(name)).tab.evaluate(CLIPPED) == []
 
 
+def test_contents_and_toolbox_leave_a_narrow_screen_to_the_text(visit: Go, plain: Page) -> None:
+    opened = visit(plain)
+    folded = "() => [...document.querySelectorAll('.side details')].map((part) => part.open)"
+    assert opened.tab.evaluate(folded) == [True, True]
+    opened.tab.set_viewport_size({"width": 390, "height": 800})
+    opened.tab.reload()
+    opened.settle()
+    assert opened.tab.evaluate(folded) == [False, False]
+    box = opened.tab.locator("main").bounding_box()
+    assert box is not None
+    assert box["y"] < 400
+
+
 def test_flag_stands_out_above_the_first_table(visit: Go, full: Page) -> None:
     opened = visit(full)
     flag, table = opened.tab.locator(".flag").bounding_box(), opened.tab.locator("#s1-summary").bounding_box()

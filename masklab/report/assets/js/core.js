@@ -128,6 +128,9 @@ const masklab = (() => {
 
   window.addEventListener("hashchange", followed);
   const start = () => {
+    // above the text, contents and toolbox would fill a narrow screen
+    if (!matchMedia("(min-width: 64rem)").matches)
+      for (const part of document.querySelectorAll(".side details")) part.open = false;
     const given = split(location.hash)[1];
     if (given !== null) settings = parsed(given);
     document.dispatchEvent(new CustomEvent("masklab:settings", { detail: settings }));
