@@ -59,7 +59,7 @@ class Subject:
         return "pruner" if len({own.pruner for own in self.trained}) == len(self.trained) else "population"
 
     def rivals(self, a: str, b: str) -> bool:
-        """Whether two populations are of two pruners at one density; controls and imported masks are of none."""
+        """Whether two populations are of two pruners at one density; controls have none."""
         known = {own.name: own for own in self.trained}
         first, second = known.get(a), known.get(b)
         if first is None or second is None:
