@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from masklab import stopping
 from masklab.archive import container, files
 from masklab.errors import ArchiveError
 from masklab.training.history import History
@@ -57,7 +58,14 @@ class File:
     _took: float = 0.0
 
     def save_when_due(self, trainer: "Trainer") -> None:
-        """Save, if the last time is long enough ago."""
+        """Save, if the last time is long enough ago, or if this process was asked to stop.
+
+        Raises:
+            Stopped: It was; the checkpoint is written.
+        """
+        if stopping.asked():
+            self.save(trainer)
+            stopping.raise_if_asked()
         if time.monotonic() - self._last >= max(self.every_s, _COST * self._took):
             self.save(trainer)
 

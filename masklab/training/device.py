@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from masklab import parallel
 from masklab.errors import ConfigError
 
 KINDS = ("auto", "cpu", "cuda")
@@ -30,6 +31,17 @@ def resolve(wanted: str) -> str:
             "device 'cuda' was asked for, but torch sees no usable GPU; use --device cpu or auto"
         )
     return "cpu"
+
+
+def jobs(device: str, gpus_per_job: float | None) -> int:
+    """Worker processes that use this machine well: one per core, one on a GPU unless its share is told."""
+    if device != "cuda":
+        return parallel.cores()
+    if gpus_per_job is None:
+        return 1
+    import torch
+
+    return max(1, int(torch.cuda.device_count() / gpus_per_job))
 
 
 def _driver_present() -> bool:

@@ -2,20 +2,21 @@
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from masklab import data as datasets
 from masklab import parallel, progress
 from masklab.archive import directory, files, places
-from masklab.errors import ArchiveError, ConfigError
+from masklab.archive.member import member_id
+from masklab.errors import ArchiveError, ConfigError, MasklabError
 from masklab.progress import Listener
 from masklab.study import Study
 from masklab.training import device as devices
 from masklab.training import plan as plans
 from masklab.training import record as records
+from masklab.training import shards, watch
 from masklab.training import survey as surveys
-from masklab.training import watch
 
 Outcome = surveys.Outcome
 
@@ -25,7 +26,9 @@ class Options:
     """How to train; nothing here changes what a study's digests cover.
 
     Attributes:
-        jobs: Cohorts trained side by side; 0 = one per core (one in all on a GPU).
+        workers: Where cohorts are trained, and how many side by side; 0 = one per core (one in all on a GPU of
+            this machine), or one per worker of a cluster.
+        shard: Which part of the cohorts.
         device: `"cpu"`, `"cuda"` or `"auto"`.
         engine: `"vmap"`, `"loop"` or `"auto"`: the faster one, measured once per directory.
         precision: `"fp32"` or `"bf16"`; None: whatever the plan says, fp32 in a new one.
@@ -33,7 +36,8 @@ class Options:
         checkpoint_s: Least seconds between two checkpoints of a cohort.
     """
 
-    jobs: int = 0
+    workers: parallel.Workers = parallel.Workers()
+    shard: shards.Shard = shards.WHOLE
     device: str = "auto"
     engine: str = "auto"
     precision: str | None = None
@@ -57,6 +61,7 @@ def train(study: Study, out: files.Location, options: Options, listener: Listene
     """
     started, device = time.monotonic(), options.device
     plans.Wishes(None, options.engine, options.precision).check()
+    options.workers.check()
     data = datasets.load(study.data.name, study.data.path, study.data.download)
     record = records.resolve(study, data)
     wanted = None if device == "auto" and files.exists(out / directory.PLAN) else devices.resolve(device)
@@ -83,7 +88,9 @@ def _settle(
 ) -> surveys.Work:
     """What is to be done and how, written down before the first step."""
     with files.locked(out) as alone:  # another process may be growing the same study
-        work = surveys.survey(study, out, record, wishes, options.retry_failed, _measure(data, listener))
+        work = surveys.survey(
+            study, out, record, wishes, options.retry_failed, _measure(data, listener), options.shard
+        )
         if work.pending:
             devices.resolve(work.plan["device"])  # a plan made for a GPU needs one
             known = work.record["warnings"]
@@ -110,24 +117,38 @@ def _train(
     data: datasets.Data,
     listener: Listener,
 ) -> None:
-    """Train pending cohorts, each by whichever process of this machine comes first."""
+    """Train pending cohorts, each by whichever process comes first."""
     _tidy(out, work.pending, "progress")  # what a killed run left would look like progress
-    asked = options.jobs or (1 if work.plan["device"] == "cuda" else parallel.cores())
-    asked = files.workers(out, asked)
-    workers = plans.fitting_workers(work.record, work.plan, asked)
-    if workers < asked:
-        listener.note(f"{workers} worker processes instead of {asked}: the memory holds no more cohorts")
     settled = {field: work.plan[field] for field in plans.SETTLED}
-    for pending in surveys.rounds(work):
-        tasks = [(out, cohort, settled, data, options.checkpoint_s, False) for cohort in pending]
-        busy = _run(tasks, workers, study.training.epochs, listener, work.outcome)
-        if busy:
-            listener.note(f"waiting: another process is training {progress.plural(len(busy), 'cohort')}")
-            tasks = [(out, cohort, settled, data, options.checkpoint_s, True) for cohort in busy]
-            _run(tasks, workers, study.training.epochs, listener, work.outcome)
+    shared = (out.absolute(), settled, data, options.checkpoint_s)
+    run = _Run(out, study.training.epochs, listener, work.outcome)
+    with parallel.opened(_workers(out, work, options, listener)) as pool:
+        for pending in surveys.rounds(work):
+            busy = run.train(pool, pending, shared, wait=False)
+            if busy:
+                listener.note(f"waiting: another process is training {progress.plural(len(busy), 'cohort')}")
+                run.train(pool, busy, shared, wait=True)
+    run.raise_if_nothing_works()
     stock = directory.Stock(out)
-    surveys.count(study, stock, work.outcome)
+    surveys.count(study, stock, work)
     _tidy(out, surveys.finished(stock, {"cohorts": work.pending}), "progress", "lock")
+
+
+def _workers(
+    out: files.Location, work: surveys.Work, options: Options, listener: Listener
+) -> parallel.Workers:
+    """What was asked for, as far as the place and the memory allow."""
+    workers = options.workers
+    if workers.backend != "loky":
+        if files.workers(out, 2) < 2:
+            raise ConfigError(f"{out} is not seen by other processes; give an --out that all workers see")
+        return workers
+    usual = devices.jobs(work.plan["device"], workers.gpus_per_job)
+    asked = files.workers(out, workers.jobs or usual)
+    jobs = plans.fitting_workers(work.record, work.plan, asked)
+    if jobs < asked:
+        listener.note(f"{jobs} worker processes instead of {asked}: the memory holds no more cohorts")
+    return replace(workers, jobs=jobs)
 
 
 def _measure(data: datasets.Data, listener: Listener) -> plans.Measure:
@@ -182,28 +203,72 @@ def _refuse_foreign(out: files.Location) -> None:
             )
 
 
-_Task = tuple[files.Location, dict[str, Any], dict[str, Any], datasets.Data, float, bool]
-"""Directory, cohort, what the plan settles, data set, seconds between checkpoints, whether to wait."""
+class _Run:
+    """Training of cohorts on workers; what goes wrong with one is kept until the others are done.
+
+    Args:
+        out: The study's directory.
+        epochs: Passes over the training images.
+        listener: Told how far it is.
+        outcome: Written into.
+    """
+
+    def __init__(self, out: files.Location, epochs: int, listener: Listener, outcome: Outcome) -> None:
+        self._out, self._epochs, self._listener, self._outcome = out, epochs, listener, outcome
+        self._errors: list[MasklabError] = []
+        self._worked = False
+
+    def train(
+        self, pool: parallel.Pool, cohorts: list[dict[str, Any]], shared: tuple[Any, ...], *, wait: bool
+    ) -> list[dict[str, Any]]:
+        """Train cohorts, unless others do; those that others do.
+
+        Args:
+            pool: Who trains.
+            cohorts: Entries of the plan.
+            shared: First arguments of `task.run`.
+            wait: Whether to wait for others that train the same cohort.
+        """
+        units = {cohort["id"]: self._epochs * len(cohort["indices"]) for cohort in cohorts}
+        self._listener.begin(
+            progress.members("train", sum(units.values()) // self._epochs), sum(units.values())
+        )
+        busy = []
+        with watch.watching(self._out, units, self._listener) as finished:
+            for found in pool.outcomes(_task, [(cohort, wait) for cohort in cohorts], shared):
+                cohort = cohorts[found.number]
+                if found.stopped:
+                    continue
+                if found.error is not None:
+                    self._note(cohort, found.error)
+                    continue
+                self._worked = True
+                self._outcome.written += found.value["written"]
+                if found.value["busy"]:
+                    busy.append(cohort)
+                else:
+                    finished(cohort["id"])
+        return busy
+
+    def _note(self, cohort: dict[str, Any], error: MasklabError) -> None:
+        self._errors.append(error)
+        names = [member_id(cohort["population"], index) for index in cohort["indices"]]
+        self._outcome.lost.setdefault(str(error), []).extend(names)
+
+    def raise_if_nothing_works(self) -> None:
+        """Where no cohort could be trained, the first reason is that of the whole command."""
+        if self._errors and not self._worked:
+            raise self._errors[0]
 
 
-def _run(
-    tasks: list[_Task], jobs: int, epochs: int, listener: Listener, outcome: Outcome
-) -> list[dict[str, Any]]:
-    """Train cohorts, unless others do; those that others do."""
-    busy: set[str] = set()
-    units = {cohort["id"]: epochs * len(cohort["indices"]) for _, cohort, *_ in tasks}
-    listener.begin(progress.members("train", sum(units.values()) // epochs), sum(units.values()))
-    with watch.watching(tasks[0][0], units, listener) as finished:
-        for summary in parallel.run(_task, tasks, jobs):
-            if summary["busy"]:
-                busy.add(summary["cohort"])
-            else:
-                finished(summary["cohort"])
-            outcome.written += summary["written"]
-    return [cohort for _, cohort, *_ in tasks if cohort["id"] in busy]
-
-
-def _task(*arguments: Any) -> dict[str, Any]:
+def _task(
+    out: files.Location,
+    settled: dict[str, Any],
+    data: datasets.Data,
+    checkpoint_s: float,
+    cohort: dict[str, Any],
+    wait: bool,
+) -> dict[str, Any]:
     from masklab.training import task  # torch is imported by whoever computes, not by whoever waits
 
-    return task.run(*arguments)
+    return task.run(out, cohort, settled, data, checkpoint_s, wait)

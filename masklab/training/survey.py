@@ -8,6 +8,7 @@ from masklab.errors import ArchiveError
 from masklab.study import Study
 from masklab.training import plan as plans
 from masklab.training import record as records
+from masklab.training import shards
 
 
 @dataclass
@@ -18,16 +19,18 @@ class Outcome:
         written: Ids of the members trained now.
         present: Number of members that were already there.
         failed: Ids of members whose training failed, now or before.
+        lost: Why a cohort could not be trained → ids of its members; the same command tries again.
     """
 
     written: list[str] = field(default_factory=list)
     present: int = 0
     failed: list[str] = field(default_factory=list)
+    lost: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass
 class Work:
-    """What a directory holds and what is left to do."""
+    """What a directory holds and what is left to do; `mine` are members of the part that was asked for."""
 
     stored: dict[str, Any] | None
     record: dict[str, Any]
@@ -35,6 +38,7 @@ class Work:
     stock: directory.Stock
     outcome: Outcome
     pending: list[dict[str, Any]]
+    mine: set[str]
 
     @property
     def unchanged(self) -> bool:
@@ -51,6 +55,7 @@ def survey(
     wishes: plans.Wishes,
     retry_failed: bool,
     measure: plans.Measure,
+    shard: shards.Shard = shards.WHOLE,
 ) -> Work:
     """Look at a directory, whose lock is held.
 
@@ -61,6 +66,7 @@ def survey(
         wishes: What the user wants of the plan.
         retry_failed: Whether failures on record are forgotten.
         measure: Measures what a new plan needs.
+        shard: Which part of the cohorts is asked for.
 
     Raises:
         ConfigError: The study or the wishes do not fit the directory.
@@ -71,11 +77,16 @@ def survey(
     stock = directory.Stock(out)
     outcome = _take_stock(study, out, stock, merged)
     plan = plans.read_or_make(out, merged, wishes, measure)
+    cohorts = shards.own(plan, merged, shard)
+    own = [cohort for cohort in plan["cohorts"] if cohort["id"] in cohorts]
+    mine = {member.member_id(cohort["population"], index) for cohort in own for index in cohort["indices"]}
+    outcome.failed = [name for name in outcome.failed if name in mine]
     if retry_failed and outcome.failed:  # forgotten once, however many processes try again
         for population, _, index in (failed.rpartition("/") for failed in outcome.failed):
             files.remove(directory.failure_path(out, population, int(index)))
         stock, outcome.failed = directory.Stock(out), []
-    return Work(stored, merged, plan, stock, outcome, _pending(study, stock, plan, outcome))
+    pending = _pending(study, stock, own, outcome)
+    return Work(stored, merged, plan, stock, outcome, pending, mine)
 
 
 def finished(stock: directory.Stock, plan: dict[str, Any]) -> list[dict[str, Any]]:
@@ -117,14 +128,14 @@ def _take_stock(study: Study, out: files.Location, stock: directory.Stock, recor
 
 
 def _pending(
-    study: Study, stock: directory.Stock, plan: dict[str, Any], outcome: Outcome
+    study: Study, stock: directory.Stock, cohorts: list[dict[str, Any]], outcome: Outcome
 ) -> list[dict[str, Any]]:
     """Cohorts of this study's populations with a member that is neither stored nor known to fail."""
     failed = set(outcome.failed)
     asked = {population.name: population.members for population in study.population}
     return [
         cohort
-        for cohort in plan["cohorts"]
+        for cohort in cohorts
         if any(
             index < asked.get(cohort["population"], 0)
             and not stock.member(cohort["population"], index)
@@ -141,9 +152,10 @@ def rounds(work: Work) -> list[list[dict[str, Any]]]:
     return [cohorts for cohorts in rounds if cohorts]
 
 
-def count(study: Study, stock: directory.Stock, outcome: Outcome) -> None:
+def count(study: Study, stock: directory.Stock, work: Work) -> None:
     """Count what is there now, whoever trained it."""
+    outcome = work.outcome
     asked = [(own.name, index) for own in study.population for index in range(own.members)]
     outcome.present = sum(stock.member(*own) for own in asked) - len(outcome.written)
     failed = [own for own in asked if stock.failure(*own) and not stock.member(*own)]
-    outcome.failed = [member.member_id(*own) for own in failed]
+    outcome.failed = [name for own in failed if (name := member.member_id(*own)) in work.mine]

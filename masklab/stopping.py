@@ -1,0 +1,102 @@
+"""Being asked to stop: SIGTERM and SIGUSR1, which schedulers send before they end a job.
+
+Work that can keep where it stands runs `patiently`: it looks at `asked` now and then, saves, and raises
+`Stopped`. Whatever else runs is left at once by the same exception, as by Ctrl-C.
+"""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name))
+"""Signals that ask to stop; the same command goes on later."""
+
+
+class Stopped(BaseException):
+    """Work ended because a signal asked for it.
+
+    Attributes:
+        signal: Number of the signal; 0 where another process had it.
+    """
+
+    def __init__(self, number: int = 0) -> None:
+        super().__init__(number)
+        self.signal = number
+
+
+class _State:
+    number: int | None = None
+    patient = 0
+    tell: Callable[[], None] | None = None
+
+
+def asked() -> bool:
+    """Whether this process has been asked to stop."""
+    return _State.number is not None
+
+
+def ask(number: int = 0) -> None:
+    """Ask this process to stop, as a signal does.
+
+    Args:
+        number: Number of the signal.
+    """
+    _State.number = number
+    if _State.tell is not None:
+        _State.tell()
+
+
+def forget() -> None:
+    """Forget that anybody asked."""
+    _State.number = None
+
+
+def raise_if_asked() -> None:
+    """Leave work that was asked to stop.
+
+    Raises:
+        Stopped: It was.
+    """
+    if _State.number is not None:
+        raise Stopped(_State.number)
+
+
+def listen(*, patient: bool = False) -> None:
+    """Take the signals from now on, where this thread may; a second one leaves at once whatever runs.
+
+    Args:
+        patient: Whether everything in this process runs `patiently`.
+    """
+    _State.patient += patient
+    if threading.current_thread() is threading.main_thread():
+        for own in SIGNALS:
+            signal.signal(own, _heard)
+
+
+@contextlib.contextmanager
+def patiently(tell: Callable[[], None] | None = None) -> Iterator[None]:
+    """Let what runs in this block stop by itself.
+
+    Args:
+        tell: Called when somebody asks, to pass it on to other processes.
+    """
+    before = _State.tell
+    _State.patient += 1
+    _State.tell = tell or before
+    try:
+        if tell is not None and asked():
+            tell()
+        yield
+    finally:
+        _State.patient -= 1
+        _State.tell = before
+
+
+def _heard(number: int, frame: FrameType | None) -> None:
+    del frame
+    again = asked()
+    ask(number)
+    if again or not _State.patient:
+        raise Stopped(number)
