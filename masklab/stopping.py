@@ -28,6 +28,7 @@ class Stopped(BaseException):
 
 class _State:
     number: int | None = None
+    listening = False
     patient = 0
     tell: Callable[[], None] | None = None
 
@@ -71,8 +72,15 @@ def listen(*, patient: bool = False) -> None:
     """
     _State.patient += patient
     if threading.current_thread() is threading.main_thread():
+        _State.listening = True
         for own in SIGNALS:
             signal.signal(own, _heard)
+
+
+def listen_again() -> None:
+    """Take the signals back from a library that took them, if this process listened before."""
+    if _State.listening:
+        listen()
 
 
 @contextlib.contextmanager

@@ -1,11 +1,13 @@
 """Commands of masklab."""
 
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from masklab import stopping
 from masklab.errors import MasklabError
 from masklab_cli import arguments, exchange, reporting
 
@@ -30,7 +32,22 @@ Out = Annotated[
 Set = Annotated[
     list[str], typer.Option("--set", metavar="FIELD=VALUE", help="replace a field, e.g. training.epochs=5")
 ]
-Jobs = Annotated[int, typer.Option("--jobs", min=0, help="worker processes; 0 = one per core")]
+Jobs = Annotated[
+    int,
+    typer.Option("--jobs", min=0, help="tasks side by side; 0 = one per core or worker"),
+]
+Backend = Annotated[str, typer.Option("--backend", help="where tasks run: loky (this machine), dask or ray")]
+Address = Annotated[
+    str | None,
+    typer.Option("--address", help="of a Dask scheduler or Ray cluster; default one on this machine"),
+]
+Gpus = Annotated[
+    float | None, typer.Option("--gpus-per-job", help="share of a GPU that a task takes, e.g. 0.25")
+]
+Shard = Annotated[
+    str | None,
+    typer.Option("--shard", metavar="I/N", help="only part I of N, for job arrays; any order, any machine"),
+]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda or auto")]
 Engine = Annotated[
     str, typer.Option("--engine", help="vmap, loop or auto: the faster one, measured once per directory")
@@ -64,14 +81,20 @@ Directory = Annotated[str, typer.Argument(metavar="DIR", help="directory of a st
 
 
 _INTERRUPTED = 130  # Typer's exit code for Ctrl-C
+_SIGNALLED = 128  # more than the signal's number, as shells have it
 
 
 def main() -> None:
-    """Entry point: errors that users can cause are one line and exit code 2; Ctrl-C is 130."""
+    """Entry point: errors that users can cause are one line and exit code 2; Ctrl-C is 130, SIGTERM 143."""
+    stopping.listen()
     try:
         app()
     except MasklabError as error:
         sys.exit(_fail(str(error)))
+    except stopping.Stopped as stop:
+        name = signal.Signals(stop.signal).name
+        print(f"masklab: stopped by {name}; the same command goes on where it stopped", file=sys.stderr)  # noqa: T201
+        sys.exit(_SIGNALLED + stop.signal)
     except SystemExit as stop:
         if stop.code == _INTERRUPTED:
             print("masklab: interrupted; the same command goes on where it stopped", file=sys.stderr)  # noqa: T201
@@ -89,6 +112,9 @@ def run(
     out: Out = None,
     changes: Set = [],  # noqa: B006  typer copies it
     jobs: Jobs = 0,
+    backend: Backend = "loky",
+    address: Address = None,
+    gpus_per_job: Gpus = None,
     device: Device = "auto",
     engine: Engine = "auto",
     precision: Precision = None,
@@ -103,7 +129,8 @@ def run(
     loaded = studies.read(study, arguments.changes(changes))
     listener = progress.listener()
     directory = arguments.directory(out, loaded)
-    options = arguments.options(jobs, device, engine, precision, checkpoint, retry_failed)
+    workers = arguments.workers(backend, address, jobs, gpus_per_job)
+    options = arguments.options(workers, None, device, engine, precision, checkpoint, retry_failed)
     outcome = stages.train(loaded, directory, listener=listener, **options)
     _print_outcome(outcome, directory)
     if stages.is_analyzed(directory):
@@ -112,7 +139,7 @@ def run(
         stages.analyze(directory, jobs=jobs, listener=listener, device=device)
         stages.report([directory])
     typer.echo(stages.report_path(directory))
-    raise typer.Exit(1 if outcome.failed else 0)
+    raise typer.Exit(1 if outcome.failed or outcome.lost else 0)
 
 
 @app.command()
@@ -133,6 +160,10 @@ def train(
     out: Out = None,
     changes: Set = [],  # noqa: B006
     jobs: Jobs = 0,
+    backend: Backend = "loky",
+    address: Address = None,
+    gpus_per_job: Gpus = None,
+    shard: Shard = None,
     device: Device = "auto",
     engine: Engine = "auto",
     precision: Precision = None,
@@ -149,10 +180,11 @@ def train(
     given = {"data": data, "network": network, "width": width, "members": members, "epochs": epochs}
     loaded = arguments.study(study, given, pruner, density, changes)
     directory = arguments.directory(out, loaded)
-    options = arguments.options(jobs, device, engine, precision, checkpoint, retry_failed)
+    workers = arguments.workers(backend, address, jobs, gpus_per_job)
+    options = arguments.options(workers, shard, device, engine, precision, checkpoint, retry_failed)
     outcome = stages.train(loaded, directory, listener=progress.listener(), **options)
     _print_outcome(outcome, directory)
-    raise typer.Exit(1 if outcome.failed else 0)
+    raise typer.Exit(1 if outcome.failed or outcome.lost else 0)
 
 
 @app.command()
@@ -267,7 +299,11 @@ def _print_outcome(outcome: "Outcome", directory: "Location") -> None:
     typer.echo(
         f"{directory}: {len(outcome.written)} members trained, {outcome.present} already there"
         + (f", {len(outcome.failed)} failed" if outcome.failed else "")
+        + (f", {sum(map(len, outcome.lost.values()))} not trained" if outcome.lost else "")
     )
+    for cause, members in outcome.lost.items():
+        more = f" and {len(members) - 1} more" if len(members) > 1 else ""
+        typer.echo(f"not trained: {members[0]}{more}: {cause}", err=True)
     for member in outcome.failed:
         typer.echo(f"failed: {member} (see {directory}/members/{member}.failed.json)", err=True)
 

@@ -11,17 +11,44 @@ if TYPE_CHECKING:
 
 
 def options(
-    jobs: int, device: str, engine: str, precision: str | None, checkpoint: float, retry_failed: bool
+    workers: dict[str, Any],
+    shard: str | None,
+    device: str,
+    engine: str,
+    precision: str | None,
+    checkpoint: float,
+    retry_failed: bool,
 ) -> dict[str, Any]:
-    """Options of a training, by the names of `stages.train`."""
+    """Options of a training, by the names of `stages.train`.
+
+    Raises:
+        ConfigError: The shard is none.
+    """
+    from masklab.training import shards
+
     return {
-        "jobs": jobs,
+        **workers,
+        "shard": shards.WHOLE if shard is None else shards.parse(shard),
         "device": device,
         "engine": engine,
         "precision": precision,
         "checkpoint_s": checkpoint,
         "retry_failed": retry_failed,
     }
+
+
+def workers(
+    backend: str, address: str | None, jobs: int, gpus_per_job: float | None = None
+) -> dict[str, Any]:
+    """Where tasks run, by the names of `stages.train`.
+
+    Raises:
+        ConfigError: There are no such workers.
+    """
+    from masklab import parallel
+
+    parallel.Workers(backend, address, jobs, gpus_per_job).check()
+    return {"backend": backend, "address": address, "jobs": jobs, "gpus_per_job": gpus_per_job}
 
 
 def changes(assignments: list[str]) -> dict[str, str]:

@@ -59,6 +59,7 @@ def _start(workers: Workers) -> None:
             f"no Ray cluster answers at {workers.address or 'this machine'} ({text}); give host:port, "
             "ray://host:port, or auto on a host of the cluster"
         ) from error
+    stopping.listen_again()  # Ray ends a process at SIGTERM
 
 
 class Pool:

@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from masklab.errors import ConfigError, unknown
 from masklab.parallel import processes
@@ -49,14 +49,14 @@ class Workers:
             )
 
 
+@runtime_checkable
 class Pool(Protocol):
-    """Workers that are there.
+    """Workers that are there."""
 
-    Attributes:
-        slots: Tasks that they take side by side.
-    """
-
-    slots: int
+    @property
+    def slots(self) -> int:
+        """Tasks that they take side by side."""
+        ...
 
     def outcomes(
         self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], common: Sequence[Any] = ()

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import platform
 import threading
 import time
 import traceback
@@ -47,7 +48,7 @@ class Origin:
 
     stop: Path | None = None
     parent: int | None = None
-    versions: dict[str, str] = field(default_factory=lambda: versions(), hash=False)
+    versions: dict[str, str] = field(default_factory=versions, hash=False)
 
 
 @cache
@@ -73,19 +74,23 @@ def attempt(
         common: Its first ones, the same for all tasks.
     """
     listen(origin.stop, origin.parent)
-    here = versions()
-    wrong = [name for name, version in origin.versions.items() if here[name] != version]
-    if wrong:
-        name = wrong[0]
-        return Outcome(
-            number,
-            error=MasklabError(
-                f"a worker on {os.uname().nodename} has {name} {here[name]}, this process {origin.versions[name]}; "
-                "install the same versions, or masks would differ"
-            ),
-        )
+    foreign = _foreign(origin.versions)
+    if foreign:
+        return Outcome(number, error=MasklabError(foreign))
     with _ALONE:
         return guarded(number, function, (*common, *call))
+
+
+def _foreign(wanted: dict[str, str]) -> str:
+    """What tells this worker from the process that asks it; empty where nothing does."""
+    here = versions()
+    for name, version in wanted.items():
+        if here[name] != version:
+            return (
+                f"the worker on {platform.node()} has {name} {here[name]}, here it is {version}; masks would "
+                "differ, so install the same versions everywhere"
+            )
+    return ""
 
 
 def guarded(number: int, function: Callable[..., Any], arguments: Sequence[Any]) -> Outcome:
@@ -131,4 +136,3 @@ def listen(stop: Path | None, parent: int | None) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-

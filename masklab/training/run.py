@@ -26,8 +26,11 @@ class Options:
     """How to train; nothing here changes what a study's digests cover.
 
     Attributes:
-        workers: Where cohorts are trained, and how many side by side; 0 = one per core (one in all on a GPU of
-            this machine), or one per worker of a cluster.
+        jobs: Cohorts trained side by side; 0 = one per core (one in all on a GPU of this machine), or one per
+            worker of a cluster.
+        backend: Where they are trained: a name in `masklab.parallel.BACKENDS`.
+        address: Of a cluster that is there.
+        gpus_per_job: Share of a GPU that a cohort takes.
         shard: Which part of the cohorts.
         device: `"cpu"`, `"cuda"` or `"auto"`.
         engine: `"vmap"`, `"loop"` or `"auto"`: the faster one, measured once per directory.
@@ -36,13 +39,21 @@ class Options:
         checkpoint_s: Least seconds between two checkpoints of a cohort.
     """
 
-    workers: parallel.Workers = parallel.Workers()
+    jobs: int = 0
+    backend: str = "loky"
+    address: str | None = None
+    gpus_per_job: float | None = None
     shard: shards.Shard = shards.WHOLE
     device: str = "auto"
     engine: str = "auto"
     precision: str | None = None
     retry_failed: bool = False
     checkpoint_s: float = 60.0
+
+    @property
+    def workers(self) -> parallel.Workers:
+        """Who trains."""
+        return parallel.Workers(self.backend, self.address, self.jobs, self.gpus_per_job)
 
 
 def train(study: Study, out: files.Location, options: Options, listener: Listener) -> Outcome:

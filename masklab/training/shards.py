@@ -62,9 +62,7 @@ def own(plan: Mapping[str, Any], record: Mapping[str, Any], shard: Shard) -> set
     return {cohort for place, group in enumerate(groups) if shard.owns(place) for cohort in group}
 
 
-def _together(
-    cohorts: Sequence[Mapping[str, Any]], sources: Mapping[str, str | None]
-) -> list[list[str]]:
+def _together(cohorts: Sequence[Mapping[str, Any]], sources: Mapping[str, str | None]) -> list[list[str]]:
     """Ids of cohorts that need each other's members, in the order of the plan."""
     member_of = {(c["population"], index): c["id"] for c in cohorts for index in c["indices"]}
     group = {cohort["id"]: [cohort["id"]] for cohort in cohorts}
