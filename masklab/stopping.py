@@ -8,6 +8,7 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from types import FrameType
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name))
@@ -26,16 +27,29 @@ class Stopped(BaseException):
         self.signal = number
 
 
+@dataclass
 class _State:
+    """What this process has heard.
+
+    Attributes:
+        number: Number of the signal that asked to stop.
+        listening: Whether signals are taken.
+        patient: How many blocks that stop by themselves are under way.
+        tell: Passes on to other processes that somebody asked.
+    """
+
     number: int | None = None
-    listening = False
-    patient = 0
+    listening: bool = False
+    patient: int = 0
     tell: Callable[[], None] | None = None
+
+
+_state = _State()
 
 
 def asked() -> bool:
     """Whether this process has been asked to stop."""
-    return _State.number is not None
+    return _state.number is not None
 
 
 def ask(number: int = 0) -> None:
@@ -44,14 +58,14 @@ def ask(number: int = 0) -> None:
     Args:
         number: Number of the signal.
     """
-    _State.number = number
-    if _State.tell is not None:
-        _State.tell()
+    _state.number = number
+    if _state.tell is not None:
+        _state.tell()
 
 
 def forget() -> None:
     """Forget that anybody asked."""
-    _State.number = None
+    _state.number = None
 
 
 def raise_if_asked() -> None:
@@ -60,8 +74,8 @@ def raise_if_asked() -> None:
     Raises:
         Stopped: It was.
     """
-    if _State.number is not None:
-        raise Stopped(_State.number)
+    if _state.number is not None:
+        raise Stopped(_state.number)
 
 
 def listen(*, patient: bool = False) -> None:
@@ -70,16 +84,16 @@ def listen(*, patient: bool = False) -> None:
     Args:
         patient: Whether everything in this process runs `patiently`.
     """
-    _State.patient += patient
+    _state.patient += patient
     if threading.current_thread() is threading.main_thread():
-        _State.listening = True
+        _state.listening = True
         for own in SIGNALS:
             signal.signal(own, _heard)
 
 
 def listen_again() -> None:
     """Take the signals back from a library that took them, if this process listened before."""
-    if _State.listening:
+    if _state.listening:
         listen()
 
 
@@ -90,21 +104,21 @@ def patiently(tell: Callable[[], None] | None = None) -> Iterator[None]:
     Args:
         tell: Called when somebody asks, to pass it on to other processes.
     """
-    before = _State.tell
-    _State.patient += 1
-    _State.tell = tell or before
+    before = _state.tell
+    _state.patient += 1
+    _state.tell = tell or before
     try:
         if tell is not None and asked():
             tell()
         yield
     finally:
-        _State.patient -= 1
-        _State.tell = before
+        _state.patient -= 1
+        _state.tell = before
 
 
 def _heard(number: int, frame: FrameType | None) -> None:
     del frame
     again = asked()
     ask(number)
-    if again or not _State.patient:
+    if again or not _state.patient:
         raise Stopped(number)

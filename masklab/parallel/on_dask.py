@@ -55,7 +55,7 @@ def _local(workers: Workers) -> "distributed.LocalCluster":
         n_workers=workers.jobs or processes.cores(),
         threads_per_worker=1,
         processes=True,
-        dashboard_address=None,
+        dashboard_address=None,  # pyright: ignore[reportArgumentType]
         memory_limit=0,  # pyright: ignore[reportArgumentType]
         resources=None if workers.gpus_per_job is None else {"GPU": 1},
         silence_logs=logging.ERROR,

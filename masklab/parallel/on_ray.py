@@ -119,15 +119,16 @@ class Pool:
 
 def _outcome(number: int, made: Any) -> Outcome:
     import ray
+    from ray import exceptions
 
     try:
         return ray.get(made)
-    except ray.exceptions.OutOfMemoryError:
+    except exceptions.OutOfMemoryError:
         text = "its worker was killed, as the memory of its host was short"
-    except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError):
+    except (exceptions.WorkerCrashedError, exceptions.NodeDiedError):
         text = f"its worker was killed {_RETRIES + 1} times (out of memory?)"
-    except ray.exceptions.RayTaskError as error:  # it could not even begin, for instance without masklab
+    except exceptions.RayTaskError as error:  # it could not even begin, for instance without masklab
         return Outcome(number, error=task.portable(error.cause or error))
-    except ray.exceptions.RayError as error:
+    except exceptions.RayError as error:
         return Outcome(number, error=task.portable(error))
     return Outcome(number, error=MasklabError(text))

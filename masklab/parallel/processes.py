@@ -158,7 +158,7 @@ def _parallel(function: Callable[..., T], rows: Sequence[tuple[Any, ...]], jobs:
         n_jobs=min(jobs, len(rows)) if len(rows) > 1 else jobs,
         return_as="generator_unordered",
         pre_dispatch="n_jobs",
-        batch_size=1,
+        batch_size=1,  # pyright: ignore[reportArgumentType]
     )
     return cast(Iterator[T], workers(joblib.delayed(function)(*row) for row in rows))
 

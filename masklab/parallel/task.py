@@ -19,6 +19,12 @@ from masklab.errors import MasklabError
 _LOOK_S = 0.5
 
 
+@cache
+def versions() -> dict[str, str]:
+    """Versions of the packages on which stored bytes depend."""
+    return {name: metadata.version(name) for name in ("masklab", "torch", "numpy")}
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of a task.
@@ -49,12 +55,6 @@ class Origin:
     stop: Path | None = None
     parent: int | None = None
     versions: dict[str, str] = field(default_factory=versions, hash=False)
-
-
-@cache
-def versions() -> dict[str, str]:
-    """Versions of the packages on which stored bytes depend."""
-    return {name: metadata.version(name) for name in ("masklab", "torch", "numpy")}
 
 
 _ALONE = threading.Lock()

@@ -8,7 +8,6 @@ import pytest
 
 from masklab import stages
 from masklab.archive import directory, files
-from masklab.errors import ArchiveError
 from masklab.training import task
 
 from ..conftest import TinyStudy, member_bytes
@@ -42,7 +41,7 @@ def test_what_is_written_twice_has_equal_bytes(tiny: TinyStudy, train: Any, tmp_
     np.testing.assert_equal(len(before), 2)
 
 
-def test_a_plan_that_another_process_replaced_ends_the_training(
+def test_a_plan_that_another_process_replaced_is_told_once_and_nothing_is_mixed(
     tiny: TinyStudy, train: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     of, real = tiny({"pruner": "biprop", "members": 2}, {"pruner": "random", "members": 2}), task.run
@@ -54,6 +53,8 @@ def test_a_plan_that_another_process_replaced_ends_the_training(
         return done
 
     monkeypatch.setattr(task, "run", run)
-    with pytest.raises(ArchiveError, match=r"plan\.json was replaced by another process"):
-        train(of, tmp_path / "out")
+    outcome = train(of, tmp_path / "out")
+    ((cause, members),) = outcome.lost.items()
+    assert "plan.json was replaced by another process" in cause
+    assert members == ["random-d0.5/0000", "random-d0.5/0001"]
     assert len(member_bytes(tmp_path / "out")) == 2

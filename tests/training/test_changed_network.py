@@ -13,7 +13,7 @@ import pytest
 
 import masklab
 from masklab import stages
-from masklab.errors import ConfigError
+from masklab.errors import ConfigError, MasklabError
 from masklab.training import checkpoint
 from tests.conftest import Cli, TinyStudy, member_bytes
 from tests.training.conftest import Gradients
@@ -125,7 +125,7 @@ def test_the_checkpoint_of_another_file_is_not_used(
     monkeypatch.setattr(checkpoint, "_COST", 0)
     of = tiny({"pruner": "biprop", "name": "b"}, network=named(module))
     gradients.fail_at = 8  # the first call is that of the measurement
-    with pytest.raises(RuntimeError, match="on purpose"):
+    with pytest.raises(MasklabError, match="RuntimeError: interrupted on purpose"):
         train(of, tmp_path / "out", checkpoint_s=0.0)
     (left,) = (tmp_path / "out/checkpoints").glob("*.checkpoint")
     for text, calls in ((CHANGED, 1 + 12), (SOURCE, 1 + 12 - 6)):

@@ -10,7 +10,7 @@ import pytest
 
 from masklab import pruners, study
 from masklab.archive import container, files
-from masklab.errors import ArchiveError
+from masklab.errors import ArchiveError, MasklabError
 from masklab.training import checkpoint, cohort
 from tests.conftest import TinyStudy, member_bytes
 from tests.training.conftest import Gradients
@@ -80,7 +80,7 @@ def test_an_interrupted_step_changes_no_byte(
     per_step = gradients.calls // (EPOCHS * STEPS)
     assert gradients.calls == EPOCHS * STEPS * per_step
     gradients.calls, gradients.fail_at = 0, at * per_step
-    with pytest.raises(RuntimeError, match="on purpose"):
+    with pytest.raises(MasklabError, match="RuntimeError: interrupted on purpose"):
         train(of, tmp_path / "out", checkpoint_s=0.0, **how)
     (name,) = (path.name for path in (tmp_path / "out/checkpoints").glob("*.checkpoint"))
     assert name == f"{of.population[0].name}-0000.checkpoint"
@@ -125,7 +125,7 @@ def test_precision_bf16_resumes_too(
     of = _of(tiny, "biprop+iterand")
     train(of, tmp_path / "whole", precision="bf16")
     gradients.calls, gradients.fail_at = 0, 8
-    with pytest.raises(RuntimeError, match="on purpose"):
+    with pytest.raises(MasklabError, match="RuntimeError: interrupted on purpose"):
         train(of, tmp_path / "out", checkpoint_s=0.0, precision="bf16")
     gradients.calls = gradients.fail_at = 0
     train(of, tmp_path / "out")
@@ -142,7 +142,7 @@ def test_a_failed_member_stays_failed(
     for out, fail_at in (("whole", 0), ("out", 8)):
         gradients.calls, gradients.fail_at, gradients.spoil = 0, fail_at, 0
         if fail_at:
-            with pytest.raises(RuntimeError, match="on purpose"):
+            with pytest.raises(MasklabError, match="RuntimeError: interrupted on purpose"):
                 train(of, tmp_path / out, checkpoint_s=0.0)
             gradients.fail_at, gradients.spoil = 0, None
         outcome = train(of, tmp_path / out, checkpoint_s=0.0)
@@ -154,7 +154,7 @@ def test_a_failed_member_stays_failed(
 
 def _interrupted(of: study.Study, train: Train, out: Path, gradients: Gradients, at: int = 8) -> Path:
     gradients.calls, gradients.fail_at = 0, at
-    with pytest.raises(RuntimeError, match="on purpose"):
+    with pytest.raises(MasklabError, match="RuntimeError: interrupted on purpose"):
         train(of, out, checkpoint_s=0.0)
     gradients.calls = gradients.fail_at = 0
     (path,) = (out / "checkpoints").glob("*.checkpoint")

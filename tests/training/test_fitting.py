@@ -1,6 +1,8 @@
 """What fits into the memory, what fails while a step is measured, and what a run leaves as it was."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,17 +92,18 @@ def test_fewer_workers_are_used_and_said(
         assert planned["cohorts"]
         return fitting
 
-    def run(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], jobs: int) -> Iterator[Any]:
-        used.append(jobs)
-        return (function(*call) for call in calls)
+    def opened(wanted: parallel.Workers) -> AbstractContextManager[parallel.Pool]:
+        used.append(wanted.jobs)
+        return really(replace(wanted, jobs=1))
 
+    really = parallel.opened
     monkeypatch.setattr(plan, "fitting_workers", workers)
-    monkeypatch.setattr(parallel, "run", run)
+    monkeypatch.setattr(parallel, "opened", opened)
     notes = Notes()
     of = tiny({"pruner": "biprop"}, {"pruner": "edge-popup"}, training={"epochs": 1})
     stages.train(of, tmp_path, jobs=3, device="cpu", engine="vmap", listener=notes)
     assert asked == [3]
-    assert used == [1, fitting]  # the measurement, then the cohorts
+    assert used == [fitting]
     said = [text for text in notes.texts if "worker processes" in text]
     expected = f"{fitting} worker processes instead of 3: the memory holds no more cohorts"
     assert said == ([expected] if fitting < 3 else [])
@@ -210,7 +213,7 @@ def test_threads_are_given_back_after_a_failure(
     gradients.fail_at, before = 3, torch.get_num_threads()
     torch.set_num_threads(before + 1)
     try:
-        with pytest.raises(RuntimeError, match="on purpose"):
+        with pytest.raises(MasklabError, match="RuntimeError: interrupted on purpose"):
             train(tiny({"pruner": "biprop"}), tmp_path)
         assert torch.get_num_threads() == before + 1
     finally:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from masklab.errors import MasklabError
 from masklab.training import checkpoint, guess, selection, state
 from tests.conftest import TinyStudy, member_bytes
 from tests.training.conftest import Gradients
@@ -70,7 +71,7 @@ def test_a_resumed_training_has_no_guess_and_the_same_bytes(
     of = tiny(population)
     train(of, tmp_path / "whole")
     gradients.calls, gradients.fail_at = 0, 8
-    with pytest.raises(RuntimeError, match="on purpose"):
+    with pytest.raises(MasklabError, match="RuntimeError: interrupted on purpose"):
         train(of, tmp_path / "out", checkpoint_s=0.0)
     gradients.calls = gradients.fail_at = 0
     used.clear()
