@@ -1,11 +1,17 @@
 import math
 import operator
 import os
+import re
+import signal
 import time
+from importlib import metadata
+from pathlib import Path
 
 import pytest
 
-from masklab import parallel
+from masklab import parallel, stopping
+from masklab.errors import ConfigError, DataError, MasklabError
+from masklab.parallel import task
 
 
 def test_cores_counts_what_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,3 +67,94 @@ def test_a_block_that_fails_leaves_no_task_under_way(recwarn: pytest.WarningsRec
     assert not recwarn.list
     with parallel.running(_slow, [(0,), (1,)], 2) as found:
         assert sorted(found) == [0, 1]
+
+
+def _three(first: int, second: int) -> int:
+    if second == 2:
+        raise DataError("two is not allowed")
+    if second == 3:
+        raise ZeroDivisionError("three\nis worse")
+    return first + second
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_error_costs_its_own_task_only(jobs: int) -> None:
+    with parallel.opened(parallel.Workers(jobs=jobs)) as pool:
+        assert pool.slots == jobs
+        found = {own.number: own for own in pool.outcomes(_three, [(n,) for n in range(5)], (10,))}
+    assert {number: own.value for number, own in found.items()} == {0: 10, 1: 11, 2: None, 3: None, 4: 14}
+    assert isinstance(found[2].error, DataError)
+    assert str(found[2].error) == "two is not allowed"
+    assert re.fullmatch(r"ZeroDivisionError: three is worse \(\w+\.py:\d+\)", str(found[3].error))
+
+
+def _deadly(folder: Path, number: int) -> int:
+    mark = folder / str(number)
+    if number == 1 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if number == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def test_what_a_killed_worker_had_runs_again_and_what_kills_is_named(tmp_path: Path) -> None:
+    with parallel.opened(parallel.Workers(jobs=2)) as pool:
+        found = {own.number: own for own in pool.outcomes(_deadly, [(n,) for n in range(5)], (tmp_path,))}
+    assert sorted(found) == list(range(5))
+    assert {number for number, own in found.items() if own.error} == {2}
+    assert "killed (out of memory?)" in str(found[2].error)
+    assert all(own.value == number for number, own in found.items() if number != 2)
+
+
+def test_a_worker_with_other_versions_computes_nothing() -> None:
+    other = task.Origin(versions={"masklab": metadata.version("masklab"), "torch": "0.1"})
+    found = task.attempt(other, 4, operator.add, (2,), 1)
+    assert (found.number, found.value) == (4, None)
+    assert re.search(r"has torch [\d.+a-z]+, here it is 0\.1; masks would differ", str(found.error))
+    assert task.attempt(task.Origin(), 4, operator.add, (2,), 1).value == 3
+
+
+class _UnpicklableError(DataError):
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"{first} and {second}")
+
+
+def test_errors_that_cannot_travel_are_told_as_text() -> None:
+    found = task.portable(_UnpicklableError("this", "that"))
+    assert type(found) is MasklabError
+    assert str(found) == "this and that"
+
+
+@pytest.mark.parametrize(
+    ("workers", "message"),
+    [
+        (parallel.Workers("slurm"), "unknown backend 'slurm'; known: dask, loky, ray"),
+        (parallel.Workers("loky", "host:1"), "--address is of a cluster"),
+        (parallel.Workers("dask", " "), "--address is empty"),
+        (parallel.Workers("ray", gpus_per_job=0.0), "--gpus-per-job 0: expected a share"),
+        (parallel.Workers("ray", gpus_per_job=1.5), "--gpus-per-job 1.5: expected a share"),
+        (parallel.Workers("ray", gpus_per_job=math.nan), "--gpus-per-job nan: expected a share"),
+        (parallel.Workers("ray", gpus_per_job=math.inf), "--gpus-per-job inf: expected a share"),
+    ],
+)
+def test_workers_that_cannot_be_are_one_line(workers: parallel.Workers, message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)), parallel.opened(workers):
+        pass
+
+
+def test_what_is_not_begun_when_somebody_asks_to_stop_is_left() -> None:
+    done: list[int] = []
+
+    def work(number: int) -> None:
+        done.append(number)
+        if number == 1:
+            stopping.ask(15)
+
+    try:
+        with parallel.opened(parallel.Workers(jobs=1)) as pool, pytest.raises(stopping.Stopped) as stopped:
+            list(pool.outcomes(work, [(n,) for n in range(4)]))
+    finally:
+        stopping.forget()
+    assert done == [0, 1]
+    assert stopped.value.signal == 15

@@ -52,6 +52,12 @@ Device = Annotated[str, typer.Option("--device", help="cpu, cuda or auto")]
 Engine = Annotated[
     str, typer.Option("--engine", help="vmap, loop or auto: the faster one, measured once per directory")
 ]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads", min=1, help="processor threads of a cohort, fixed per directory; default 1 on a CPU"
+    ),
+]
 Precision = Annotated[
     str | None, typer.Option("--precision", help="fp32, or bf16 where the processor has it; default fp32")
 ]
@@ -75,6 +81,9 @@ Budget = Annotated[
 Paths = Annotated[
     str | None,
     typer.Option("--paths", help="paths between masks, e.g. linear,geodesic; default the study's"),
+]
+Merge = Annotated[
+    bool, typer.Option("--merge", help="put the parts of all shards together; refuses where one is missing")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="say what the landscape takes; nothing is written")]
 Directory = Annotated[str, typer.Argument(metavar="DIR", help="directory of a study (its --out)")]
@@ -118,6 +127,7 @@ def run(
     device: Device = "auto",
     engine: Engine = "auto",
     precision: Precision = None,
+    threads: Threads = None,
     checkpoint: Checkpoint = 60.0,
     retry_failed: Retry = False,
 ) -> None:
@@ -130,7 +140,7 @@ def run(
     listener = progress.listener()
     directory = arguments.directory(out, loaded)
     workers = arguments.workers(backend, address, jobs, gpus_per_job)
-    options = arguments.options(workers, None, device, engine, precision, checkpoint, retry_failed)
+    options = arguments.options(workers, None, device, engine, precision, threads, checkpoint, retry_failed)
     outcome = stages.train(loaded, directory, listener=listener, **options)
     _print_outcome(outcome, directory)
     if stages.is_analyzed(directory):
@@ -167,6 +177,7 @@ def train(
     device: Device = "auto",
     engine: Engine = "auto",
     precision: Precision = None,
+    threads: Threads = None,
     checkpoint: Checkpoint = 60.0,
     retry_failed: Retry = False,
 ) -> None:
@@ -181,7 +192,7 @@ def train(
     loaded = arguments.study(study, given, pruner, density, changes)
     directory = arguments.directory(out, loaded)
     workers = arguments.workers(backend, address, jobs, gpus_per_job)
-    options = arguments.options(workers, shard, device, engine, precision, checkpoint, retry_failed)
+    options = arguments.options(workers, shard, device, engine, precision, threads, checkpoint, retry_failed)
     outcome = stages.train(loaded, directory, listener=progress.listener(), **options)
     _print_outcome(outcome, directory)
     raise typer.Exit(1 if outcome.failed or outcome.lost else 0)
@@ -195,9 +206,18 @@ def analyze(
     budget: Budget = None,
     paths: Paths = None,
     device: Device = "auto",
+    backend: Backend = "loky",
+    address: Address = None,
+    gpus_per_job: Gpus = None,
+    shard: Shard = None,
+    merge: Merge = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Measure overlap, diversity, differences between pruners, and the landscape; writes DIR/analysis/."""
+    """Measure overlap, diversity, differences between pruners, and the landscape; writes DIR/analysis/.
+
+    With --shard, only a part of the pairs and of the landscape; --merge puts the parts together. All of them
+    need the same --memory, --budget, --paths and --device.
+    """
     from masklab import stages
     from masklab_cli import progress, tables
 
@@ -206,7 +226,18 @@ def analyze(
     if dry_run:
         typer.echo(tables.landscape(stages.plan_landscape(place, threads=jobs, **options)))
         return
-    typer.echo(stages.analyze(place, jobs=jobs, memory=size, listener=progress.listener(), **options))
+    options |= arguments.workers(backend, address, jobs, gpus_per_job)
+    options |= {"memory": size, "listener": progress.listener()}
+    part = arguments.part(shard, merge)
+    if part is not None:
+        typer.echo(stages.analyze_shard(place, part, **options))
+        return
+    try:
+        typer.echo(stages.analyze(place, merge=merge, **options))
+    except stages.IncompleteError as error:
+        for line in error.lines:
+            typer.echo(line, err=True)
+        raise typer.Exit(1) from error
 
 
 @app.command()

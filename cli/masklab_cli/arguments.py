@@ -8,6 +8,7 @@ from masklab.errors import ConfigError
 if TYPE_CHECKING:
     from masklab.archive.files import Location
     from masklab.study import Study
+    from masklab.training import shards
 
 
 def options(
@@ -16,6 +17,7 @@ def options(
     device: str,
     engine: str,
     precision: str | None,
+    threads: int | None,
     checkpoint: float,
     retry_failed: bool,
 ) -> dict[str, Any]:
@@ -32,6 +34,7 @@ def options(
         "device": device,
         "engine": engine,
         "precision": precision,
+        "threads": threads,
         "checkpoint_s": checkpoint,
         "retry_failed": retry_failed,
     }
@@ -49,6 +52,21 @@ def workers(
 
     parallel.Workers(backend, address, jobs, gpus_per_job).check()
     return {"backend": backend, "address": address, "jobs": jobs, "gpus_per_job": gpus_per_job}
+
+
+def part(shard: str | None, merge: bool) -> "shards.Shard | None":
+    """Part of an analysis; None: all of it.
+
+    Raises:
+        ConfigError: The shard is none, or the parts are to be put together at the same time.
+    """
+    from masklab.training import shards
+
+    if shard is None:
+        return None
+    if merge:
+        raise ConfigError("give --shard for each part, or --merge once all are there, not both")
+    return shards.parse(shard)
 
 
 def changes(assignments: list[str]) -> dict[str, str]:

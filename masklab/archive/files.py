@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from masklab.archive import local, remote
+from masklab.archive import local, looking, remote
 from masklab.archive.local import Source
 from masklab.archive.places import Location, location
 from masklab.errors import ArchiveError
@@ -28,6 +28,7 @@ __all__ = [
     "exists",
     "folders",
     "is_remote",
+    "json_bytes",
     "listing",
     "location",
     "locked",
@@ -70,11 +71,14 @@ def write_atomic(path: Location, data: bytes) -> None:
             does not replace a file by a move, or any other failure of the system; whatever stood at `path` is
             unchanged then, but where a copy failed.
     """
+    looking.forbid(path)
     return local.write_atomic(path, data) if isinstance(path, Path) else remote.write_atomic(path, data)
 
 
 def write_hint(path: Location, data: bytes) -> None:
     """Write a small file that is for show only: it may be lost, and no failure is told."""
+    if looking.active():
+        return None
     return local.write_hint(path, data) if isinstance(path, Path) else remote.write_hint(path, data)
 
 
@@ -180,6 +184,7 @@ def locked(folder: Location) -> Iterator[bool]:
         ArchiveError: The folder cannot be made, another user's lock may not be opened, or the lock fails
             otherwise.
     """
+    looking.forbid(folder)
     if isinstance(folder, Path):
         with local.locked(folder / ".lock", wait=True) as hold:
             yield hold is local.Hold.MINE
@@ -251,10 +256,14 @@ def canonical_json(document: Any) -> str:
 
 
 def write_json(path: Location, document: Any) -> None:
-    """Write a JSON document for people, atomically: indented, keys in the order given, no NaN."""
-    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-    # a file name that is not UTF-8 holds lone surrogates: JSON has an escape for them, UTF-8 has not
-    write_atomic(path, (text + "\n").encode(errors="backslashreplace"))
+    """Write a JSON document, atomically."""
+    write_atomic(path, json_bytes(document))
+
+
+def json_bytes(document: Any) -> bytes:
+    """A JSON document for people: indented, keys in the order given, no NaN."""
+    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.encode(errors="backslashreplace")  # a name that is not UTF-8 holds lone surrogates
 
 
 def read_json(path: Location) -> Any:

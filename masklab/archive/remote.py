@@ -17,7 +17,7 @@ from masklab.errors import ArchiveError
 if TYPE_CHECKING:
     from upath import UPath
 
-_OBJECT_STORES = frozenset(
+OBJECT_STORES = frozenset(
     {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oci", "oss", "tos", "tosfs", "memory"}
 )
 """Protocols that write a file whole or not at all, know no folders, and cannot rename."""
@@ -60,7 +60,7 @@ def write_atomic(place: "UPath", data: bytes) -> None:
     """One upload where that is atomic; elsewhere a temporary name that is then moved."""
     try:
         with _system("write", place) as system:
-            if place.protocol in _OBJECT_STORES:
+            if place.protocol in OBJECT_STORES:
                 system.pipe_file(place.path, data)
             else:
                 _write_and_move(system, place, data)
@@ -214,7 +214,7 @@ def remove(place: "UPath") -> None:
 
 def sweep_temporaries(folder: "UPath", older_than_s: float) -> int:
     """Remove old temporaries, sub-folders included, as far as the place lets; how many there were."""
-    if folder.protocol in _OBJECT_STORES:
+    if folder.protocol in OBJECT_STORES:
         return 0
     removed = 0
     with contextlib.suppress(FileNotFoundError, ArchiveError), _system("tidy", folder) as system:

@@ -6,8 +6,10 @@ whatever `n_jobs` says.
 
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from masklab import stopping
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 _TRIES = 4
 """How often a task is handed out whose worker, or what it needed, was lost."""
 
-_CONNECT_S, _FIRST_WORKER_S = 20, 300
+_CONNECT_S, _FIRST_WORKER_S = 10, 300
 
 
 @contextmanager
@@ -67,6 +69,7 @@ def _connected(address: str) -> "distributed.Client":
 
     try:
         if address.endswith(".json"):
+            _wait_for_file(Path(address))
             client = distributed.Client(scheduler_file=address, timeout=_CONNECT_S)
         else:
             client = distributed.Client(address, timeout=_CONNECT_S)
@@ -84,6 +87,19 @@ def _connected(address: str) -> "distributed.Client":
             f"the Dask scheduler at {address} had no worker for {_FIRST_WORKER_S} s; start `dask worker`s"
         ) from error
     return client
+
+
+def _wait_for_file(path: Path) -> None:
+    """Wait for a scheduler's file, which Dask itself does without end.
+
+    Raises:
+        OSError: There is none.
+    """
+    end = time.monotonic() + _CONNECT_S
+    while not path.exists():
+        if time.monotonic() > end:
+            raise FileNotFoundError("no such file")
+        time.sleep(0.1)
 
 
 class Pool:

@@ -6,6 +6,7 @@ repeat a task whose worker died.
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -19,7 +20,7 @@ from masklab.parallel.task import Origin, Outcome
 _RETRIES = 3
 """How often a task runs again whose worker or host was lost."""
 
-_LOOK_S = 0.5
+_CONNECT_S, _LOOK_S = 10, 0.5
 
 
 @contextmanager
@@ -47,19 +48,34 @@ def opened(workers: Workers) -> Iterator["Pool"]:
 
 def _start(workers: Workers) -> None:
     import ray
+    from ray import exceptions
 
     settings: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     if workers.address is None:
         settings |= {"num_cpus": workers.jobs or processes.cores(), "include_dashboard": False}
     try:
+        _knock(workers.address)
         ray.init(address=workers.address or "local", **settings)
-    except (ConnectionError, OSError, ValueError, RuntimeError, AssertionError) as error:
+    except (OSError, ValueError, RuntimeError, AssertionError, exceptions.RayError) as error:
         text = " ".join(str(error).split())
+        if "AuthToken" in str(error.__cause__):
+            text = "it wants another token; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to its file"
         raise ConfigError(
             f"no Ray cluster answers at {workers.address or 'this machine'} ({text}); give host:port, "
             "ray://host:port, or auto on a host of the cluster"
         ) from error
     stopping.listen_again()  # Ray ends a process at SIGTERM
+
+
+def _knock(address: str | None) -> None:
+    """Look whether anybody listens, as Ray itself tries for minutes.
+
+    Raises:
+        OSError: Nobody does.
+    """
+    host, _, port = (address or "").rpartition("://")[2].rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
 
 
 class Pool:

@@ -43,7 +43,7 @@ class Workers:
         if self.address is not None and not self.address.strip():
             raise ConfigError("--address is empty; give that of a cluster, or leave it out to start one here")
         gpus = self.gpus_per_job
-        if gpus is not None and not (0 < gpus <= 1 or (gpus > 1 and gpus == int(gpus))):
+        if gpus is not None and not (0 < gpus <= 1 or (1 < gpus < 1000 and gpus.is_integer())):
             raise ConfigError(
                 f"--gpus-per-job {gpus:g}: expected a share above 0 and up to 1, or a whole number of GPUs"
             )

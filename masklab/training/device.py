@@ -33,10 +33,16 @@ def resolve(wanted: str) -> str:
     return "cpu"
 
 
-def jobs(device: str, gpus_per_job: float | None) -> int:
-    """Worker processes that use this machine well: one per core, one on a GPU unless its share is told."""
+def jobs(device: str, threads: int, gpus_per_job: float | None) -> int:
+    """Worker processes that use this machine well: jobs × threads = cores, or one unless a GPU is shared.
+
+    Args:
+        device: `"cpu"` or `"cuda"`.
+        threads: Processor threads of each.
+        gpus_per_job: Share of a GPU that each takes.
+    """
     if device != "cuda":
-        return parallel.cores()
+        return max(1, parallel.cores() // threads)
     if gpus_per_job is None:
         return 1
     import torch

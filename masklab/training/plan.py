@@ -19,7 +19,10 @@ COHORT_MEMBERS = {"cpu": 6, "cuda": 64}
 """Most members trained in one batch, by device kind; on a CPU several cohorts run side by side."""
 
 Measure = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
-"""(resolved study, plan without a measurement) → what was measured (see `training.measure`)."""
+"""(resolved study, plan without a measurement) → what was measured (see `training.measure`).
+
+It may hold `memory_bytes`, the free memory where it was measured; else that of this machine is taken.
+"""
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,13 @@ class Wishes:
         device: `"cpu"` or `"cuda"`.
         engine: `"vmap"`, `"loop"` or `"auto"`.
         precision: `"fp32"` or `"bf16"`; a new plan without a wish uses fp32.
+        threads: Processor threads of a cohort; a new plan without a wish uses one on a CPU.
     """
 
     device: str | None = None
     engine: str = "auto"
     precision: str | None = None
+    threads: int | None = None
 
     def check(self) -> None:
         """Raise a ConfigError for a wish that does not exist."""
@@ -43,6 +48,10 @@ class Wishes:
             raise ConfigError(unknown("engine", self.engine, engines))
         if self.precision is not None and self.precision not in get_args(choice.Precision):
             raise ConfigError(unknown("precision", self.precision, get_args(choice.Precision)))
+        if self.threads is not None and not 1 <= self.threads <= parallel.cores():
+            raise ConfigError(
+                f"--threads {self.threads}: a cohort takes 1 to {parallel.cores()}, as many as there are cores"
+            )
 
 
 def read_or_make(
@@ -63,7 +72,8 @@ def read_or_make(
     """
     path = out / directory.PLAN
     plan = checked(path) if files.exists(path) else _fresh(record, wishes, measure)
-    asked = {"device": wishes.device, "engine": wishes.engine, "precision": wishes.precision}
+    asked = {"device": wishes.device, "engine": wishes.engine}
+    asked |= {"precision": wishes.precision, "threads": wishes.threads}
     for field, wish in asked.items():
         if wish not in (None, "auto", plan[field]):
             raise ConfigError(
@@ -147,13 +157,14 @@ def _fresh(record: dict[str, Any], wishes: Wishes, measure: Measure) -> dict[str
         "engine": wishes.engine,
         "precision": wishes.precision or "fp32",
         "device": device,
-        "threads": 1 if device == "cpu" else 4,
+        "threads": wishes.threads or (1 if device == "cpu" else 4),
         "torch": metadata.version("torch"),
     }
     rule = choice.expected(record, device)
-    measured = measure(record, plan)
+    measured = dict(measure(record, plan))
+    free = measured.pop("memory_bytes", None) or memory.available(device)
     plan["engine"] = choice.engine(rule, measured["seconds"]) if wishes.engine == "auto" else wishes.engine
-    return {**plan, "measured": measured, "memory_bytes": memory.available(device), "cohorts": []}
+    return {**plan, "measured": measured, "memory_bytes": free, "cohorts": []}
 
 
 def _cohort_members(record: dict[str, Any], population: dict[str, Any], plan: dict[str, Any]) -> int:
@@ -163,7 +174,7 @@ def _cohort_members(record: dict[str, Any], population: dict[str, Any], plan: di
         ConfigError: Not one member fits.
     """
     device, need = plan["device"], _need(record, population, plan)
-    beside = 1 if device == "cuda" else parallel.cores()
+    beside = 1 if device == "cuda" else max(1, parallel.cores() // plan["threads"])
     fitting = need.largest(plan["memory_bytes"] // beside) or min(1, need.largest(plan["memory_bytes"]))
     if not fitting:
         raise ConfigError(

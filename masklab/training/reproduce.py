@@ -85,13 +85,7 @@ def reproduce(out: files.Location, member_id: str, listener: Listener) -> Verdic
         ConfigError: It was trained on a GPU, and there is none here.
         DataError: The data set is not the one that it was trained on.
     """
-    archive = Archive(out)
-    member = archive.member(member_id)
-    files.require(member.facts, _FIELDS, member.path)
-    stored = archive.study["data"]
-    data = datasets.load(stored["name"], stored["path"])
-    if datasets.content_digest(data) != member.facts["data"]["digest"]:
-        raise DataError(f"data set {stored['name']!r} is not the one that {member_id} was trained on")
+    archive, member, data = checked(out, member_id)
     trainer = _trainer(archive, member, data)
     epochs = member.facts["training"]["epochs"]
     listener.begin(progress.members("train", len(member.facts["cohort"]["indices"])), epochs)
@@ -102,13 +96,47 @@ def reproduce(out: files.Location, member_id: str, listener: Listener) -> Verdic
     return _compare(member, trainer)
 
 
+def checked(out: files.Location, member_id: str) -> tuple[Archive, Member, datasets.Data]:
+    """A member that can be trained again here, and its data set.
+
+    Args:
+        out: See `reproduce`.
+        member_id: See `reproduce`.
+
+    Raises:
+        ArchiveError: See `reproduce`.
+        ConfigError: See `reproduce`; or it was imported.
+        DataError: See `reproduce`.
+    """
+    archive = Archive(out)
+    member = archive.member(member_id)
+    if "imported" in member.facts:
+        raise ConfigError(
+            f"{member_id} was imported: how it was trained is not known, so it cannot be repeated"
+        )
+    files.require(member.facts, _FIELDS, member.path)
+    stored, facts = archive.study["data"], member.facts
+    data = datasets.load(stored["name"], stored["path"])
+    if datasets.content_digest(data) != facts["data"]["digest"]:
+        raise DataError(f"data set {stored['name']!r} is not the one that {member_id} was trained on")
+    if facts["cohort"]["device"] == "cuda" and devices.resolve("auto") != "cuda":
+        raise ConfigError(f"{member.id} was trained on a GPU, and torch sees none here")
+    if facts["index"] not in facts["cohort"]["indices"]:
+        raise ArchiveError(f"{member.path}: its cohort does not hold it")
+    return archive, member, data
+
+
+def trained_together(member: Member) -> list[int]:
+    """Indices of the members that are trained again with it: controls that others give stand alone."""
+    facts = member.facts
+    return facts["cohort"]["indices"] if facts["options"].get("of") is None else [facts["index"]]
+
+
 def _trainer(archive: Archive, member: Member, data: datasets.Data) -> "Trainer":
     from masklab.training import task
 
     facts = member.facts
     plan = facts["cohort"]
-    if devices.resolve("auto") != plan["device"] and plan["device"] == "cuda":
-        raise ConfigError(f"{member.id} was trained on a GPU, and torch sees none here")
     devices.prepare(plan["device"], plan["threads"])
     layers = [{"name": o.name, "shape": list(o.shape), "size": o.size} for o in member.layers]
     record: dict[str, Any] = {
@@ -120,9 +148,7 @@ def _trainer(archive: Archive, member: Member, data: datasets.Data) -> "Trainer"
         "network": {"unmasked": [], "buffers": [], **facts["network"], "layers": layers},
     }
     of = facts["options"].get("of")
-    if facts["index"] not in plan["indices"]:
-        raise ArchiveError(f"{member.path}: its cohort does not hold it")
-    cohort = {"indices": plan["indices"] if of is None else [facts["index"]]}
+    cohort = {"indices": trained_together(member)}
     sources = [archive.member(f"{of}/{facts['index']:04d}")] if of is not None else []
     return task.make_trainer(record, plan, facts, cohort, data, sources)
 

@@ -79,7 +79,7 @@ def test_two_workers_and_a_server_that_fails_now_and_then(
     url, requests, said = done
     assert stored_bytes(files.location(url)) == local
     assert "Traceback" not in said
-    assert "cannot be locked: do not train into it from two processes at once" in said
+    assert "cannot be locked: let one process at a time add members or populations" in said
     assert len({request.split(maxsplit=2)[2] for request in requests if len(request.split()) > 2}) > 1
     page = files.read(files.location(url) / directory.REPORT).decode()
     assert page.endswith("</html>")
