@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import archive, clock, landscape, overlap, report, training
+from benchmarks import archive, clock, landscape, overlap, report, training, workers
 
 _HEAD = """# Results
 
@@ -55,12 +55,18 @@ def _report(limits: clock.Limits) -> list[str]:
     return clock.table(report.pages(rounds=5))
 
 
+def _workers(limits: clock.Limits) -> list[str]:
+    rows, seconds = workers.overhead(rounds=5)
+    return clock.table([*workers.demo(rounds=3), *rows, *workers.cluster(seconds.get("dask", 0.0))])
+
+
 PARTS: dict[str, Callable[[clock.Limits], list[str]]] = {
     "training": _training,
     "archive": _archive,
     "overlap": _overlap,
     "landscape": _landscape,
     "report": _report,
+    "workers": _workers,
 }
 """What can be measured: name → function from the machine's limits to lines of Markdown."""
 

@@ -87,6 +87,7 @@ class Crew:
         self._out, self._epochs, self._outcome = out, epochs, work.outcome
         settled = {field: work.plan[field] for field in plans.SETTLED}
         self._shared = (out.absolute(), settled, self._data, checkpoint_s)
+        self._gpus = devices.gpus(work.plan["device"]) if self._workers.backend == "loky" else 0
         self._opened(self._fitting(out, work))
 
     def _fitting(self, out: files.Location, work: surveys.Work) -> parallel.Workers:
@@ -124,7 +125,7 @@ class Crew:
         busy = []
         with watch.watching(self._out, units, self._listener) as finished:
             for found in self._opened(self._workers).outcomes(
-                _task, [(cohort, wait) for cohort in cohorts], self._shared
+                _task, [(self._gpu(at), cohort, wait) for at, cohort in enumerate(cohorts)], self._shared
             ):
                 cohort = cohorts[found.number]
                 if found.stopped:
@@ -139,6 +140,10 @@ class Crew:
                 else:
                     finished(cohort["id"])
         return busy
+
+    def _gpu(self, place: int) -> int | None:
+        """Which of several GPUs of this machine a cohort gets; clusters hand them out themselves."""
+        return place % self._gpus if self._gpus > 1 else None
 
     def _note(self, cohort: dict[str, Any], error: MasklabError) -> None:
         self._errors.append(error)
@@ -156,11 +161,13 @@ def _task(
     settled: dict[str, Any],
     data: datasets.Data,
     checkpoint_s: float,
+    gpu: int | None,
     cohort: dict[str, Any],
     wait: bool,
 ) -> dict[str, Any]:
     from masklab.training import task  # torch is imported by whoever computes, not by whoever waits
 
+    devices.use(gpu)
     return task.run(out, cohort, settled, data, checkpoint_s, wait)
 
 

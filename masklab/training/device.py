@@ -45,9 +45,24 @@ def jobs(device: str, threads: int, gpus_per_job: float | None) -> int:
         return max(1, parallel.cores() // threads)
     if gpus_per_job is None:
         return 1
+    return max(1, int(gpus(device) / gpus_per_job))
+
+
+def gpus(device: str) -> int:
+    """GPUs of this machine that torch sees; none is looked for where a CPU computes."""
+    if device != "cuda":
+        return 0
     import torch
 
-    return max(1, int(torch.cuda.device_count() / gpus_per_job))
+    return torch.cuda.device_count()
+
+
+def use(gpu: int | None) -> None:
+    """Let `"cuda"` mean one of several GPUs in this process; None: leave it."""
+    if gpu is not None:
+        import torch
+
+        torch.cuda.set_device(gpu)
 
 
 def _driver_present() -> bool:

@@ -50,7 +50,7 @@ class Wishes:
             raise ConfigError(unknown("precision", self.precision, get_args(choice.Precision)))
         if self.threads is not None and not 1 <= self.threads <= parallel.cores():
             raise ConfigError(
-                f"--threads {self.threads}: a cohort takes 1 to {parallel.cores()}, as many as there are cores"
+                f"--threads {self.threads}: expected 1 to {parallel.cores()}, the number of cores"
             )
 
 
