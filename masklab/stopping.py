@@ -7,12 +7,17 @@ Work that can keep where it stands runs `patiently`: it looks at `asked` now and
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name))
 """Signals that ask to stop; the same command goes on later."""
+
+
+_ECHO_S = 1.0
+"""A signal that comes again so soon is the same one, sent by a system to all processes and by a script too."""
 
 
 class Stopped(BaseException):
@@ -33,12 +38,14 @@ class _State:
 
     Attributes:
         number: Number of the signal that asked to stop.
+        since: When it came, by the monotonic clock, in seconds.
         listening: Whether signals are taken.
         patient: How many blocks that stop by themselves are under way.
         tell: Passes on to other processes that somebody asked.
     """
 
     number: int | None = None
+    since: float = 0.0
     listening: bool = False
     patient: int = 0
     tell: Callable[[], None] | None = None
@@ -58,6 +65,8 @@ def ask(number: int = 0) -> None:
     Args:
         number: Number of the signal.
     """
+    if not asked():
+        _state.since = time.monotonic()
     _state.number = number
     if _state.tell is not None:
         _state.tell()
@@ -118,7 +127,8 @@ def patiently(tell: Callable[[], None] | None = None) -> Iterator[None]:
 
 def _heard(number: int, frame: FrameType | None) -> None:
     del frame
-    again = asked()
+    echo = _state.number in (0, number) and time.monotonic() - _state.since < _ECHO_S
+    again = asked() and not echo
     ask(number)
-    if again or not _state.patient:
+    if again or not (echo or _state.patient):
         raise Stopped(number)

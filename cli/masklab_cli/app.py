@@ -9,7 +9,7 @@ import typer
 
 from masklab import stopping
 from masklab.errors import MasklabError
-from masklab_cli import arguments, exchange, reporting
+from masklab_cli import arguments, dry, exchange, reporting
 
 if TYPE_CHECKING:
     from masklab.archive.files import Location
@@ -85,7 +85,9 @@ Paths = Annotated[
 Merge = Annotated[
     bool, typer.Option("--merge", help="put the parts of all shards together; refuses where one is missing")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="say what the landscape takes; nothing is written")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="say what would be done and what it takes; nothing is written")
+]
 Directory = Annotated[str, typer.Argument(metavar="DIR", help="directory of a study (its --out)")]
 
 
@@ -130,6 +132,7 @@ def run(
     threads: Threads = None,
     checkpoint: Checkpoint = 60.0,
     retry_failed: Retry = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Train, analyze and report; resumes where it stopped."""
     from masklab import stages
@@ -141,6 +144,9 @@ def run(
     directory = arguments.directory(out, loaded)
     workers = arguments.workers(backend, address, jobs, gpus_per_job)
     options = arguments.options(workers, None, device, engine, precision, threads, checkpoint, retry_failed)
+    if dry_run:
+        dry.run(loaded, directory, options)
+        return
     outcome = stages.train(loaded, directory, listener=listener, **options)
     _print_outcome(outcome, directory)
     if stages.is_analyzed(directory):
@@ -180,6 +186,7 @@ def train(
     threads: Threads = None,
     checkpoint: Checkpoint = 60.0,
     retry_failed: Retry = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Train what a study asks for and its directory lacks.
 
@@ -193,6 +200,9 @@ def train(
     directory = arguments.directory(out, loaded)
     workers = arguments.workers(backend, address, jobs, gpus_per_job)
     options = arguments.options(workers, shard, device, engine, precision, threads, checkpoint, retry_failed)
+    if dry_run:
+        dry.train(loaded, directory, options)
+        return
     outcome = stages.train(loaded, directory, listener=progress.listener(), **options)
     _print_outcome(outcome, directory)
     raise typer.Exit(1 if outcome.failed or outcome.lost else 0)
@@ -219,16 +229,15 @@ def analyze(
     need the same --memory, --budget, --paths and --device.
     """
     from masklab import stages
-    from masklab_cli import progress, tables
+    from masklab_cli import progress
 
     place, size = arguments.location(directory), arguments.size("--memory", memory)
     options = arguments.landscape(budget, paths, device)
+    workers, part = arguments.workers(backend, address, jobs, gpus_per_job), arguments.part(shard, merge)
     if dry_run:
-        typer.echo(tables.landscape(stages.plan_landscape(place, threads=jobs, **options)))
+        dry.analyze(place, part, {**options, "jobs": jobs, "memory": size})
         return
-    options |= arguments.workers(backend, address, jobs, gpus_per_job)
-    options |= {"memory": size, "listener": progress.listener()}
-    part = arguments.part(shard, merge)
+    options |= {**workers, "memory": size, "listener": progress.listener()}
     if part is not None:
         typer.echo(stages.analyze_shard(place, part, **options))
         return
@@ -253,6 +262,7 @@ def walk(
     orders: Annotated[int, typer.Option("--orders", help="random orders, where the path is random")] = 1,
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="machine-readable")] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Accuracy on a path between two members, and its barriers."""
     from masklab import stages
@@ -260,7 +270,11 @@ def walk(
 
     first = arguments.location(directory)
     last = first if within is None else arguments.location(within)
-    walked = stages.walk(first, member, last, other, path=path, points=points, orders=orders, device=device)
+    options = {"path": path, "points": points, "orders": orders, "device": device}
+    if dry_run:
+        dry.walk(first, member, last, other, options)
+        return
+    walked = stages.walk(first, member, last, other, **options)
     typer.echo(tables.walk_json(walked) if as_json else tables.walk(walked))
 
 
@@ -288,11 +302,15 @@ def pruners() -> None:
 def reproduce(
     directory: Directory,
     member: Annotated[str, typer.Argument(metavar="MEMBER", help="id, e.g. biprop-d0.5/0003")],
+    dry_run: DryRun = False,
 ) -> None:
     """Train one stored member again from its own file; says whether the mask is the same."""
     from masklab import stages
     from masklab_cli import progress
 
+    if dry_run:
+        dry.reproduce(arguments.location(directory), member)
+        return
     verdict = stages.reproduce(arguments.location(directory), member, listener=progress.listener())
     typer.echo(verdict.text())
     raise typer.Exit(0 if verdict.identical else 1)
@@ -309,11 +327,15 @@ def verify(
         typer.Option("--trust", help="rebuild networks of package.module:function: runs that code"),
     ] = False,
     jobs: Jobs = 0,
+    dry_run: DryRun = False,
 ) -> None:
     """Check every file of a directory, rebuild a sample of members, list what is wrong."""
     from masklab import stages
     from masklab_cli import progress
 
+    if dry_run:
+        dry.verify(arguments.location(directory), {"sample": sample, "trust": trust})
+        return
     listener = progress.listener()
     found = stages.verify(
         arguments.location(directory), sample=sample, trust=trust, jobs=jobs, listener=listener

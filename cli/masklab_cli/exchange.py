@@ -4,6 +4,12 @@ from typing import Annotated
 
 import typer
 
+from masklab_cli import dry
+
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="say what would be read and written; nothing is written")
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -31,22 +37,26 @@ def import_masks(
     by_order: Annotated[
         bool, typer.Option("--by-order", help="match layers by position; trailing 1×1 axes may differ")
     ] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Take masks of other tools as a population of a study; pickled code is never run."""
     from masklab import progress, stages
     from masklab.archive import files
 
-    outcome = stages.import_masks(
-        [files.location(path) for path in paths],
-        files.location(out),
-        population=population,
-        format=format,
-        density=density,
-        prune_rate=prune_rate,
-        by_order=by_order,
-    )
+    places, place = [files.location(path) for path in paths], files.location(out)
+    options = {
+        "population": population,
+        "format": format,
+        "density": density,
+        "prune_rate": prune_rate,
+        "by_order": by_order,
+    }
+    if dry_run:
+        dry.import_masks(places, place, options)
+        return
+    outcome = stages.import_masks(places, place, **options)
     typer.echo(
-        f"{files.location(out)}: {outcome.population}: {progress.plural(outcome.written, 'mask')} imported "
+        f"{place}: {outcome.population}: {progress.plural(outcome.written, 'mask')} imported "
         f"({outcome.format}), "
         f"{outcome.present} already there; not known: {', '.join(outcome.unknown)}"
     )
@@ -63,10 +73,14 @@ def export(
         typer.Option(help="mask, npz, prune or state-dict; default: by the suffix of FILE"),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="replace FILE if it is there")] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Write a stored mask, or the pruned network's state dict, for other tools."""
     from masklab import stages
     from masklab.archive import files
 
     place = files.location(output)
+    if dry_run:
+        dry.export(files.location(directory), member, place, {"format": format, "force": force})
+        return
     typer.echo(stages.export(files.location(directory), member, place, format=format, force=force))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from masklab.errors import ConfigError
-from masklab_cli import arguments
+from masklab_cli import arguments, dry
 
 if TYPE_CHECKING:
     from masklab.archive.files import Location
@@ -34,6 +34,9 @@ def report(
         str, typer.Option("--format", metavar="html|markdown", help="a page, or Markdown for pull requests")
     ] = "html",
     browse: Annotated[bool, typer.Option("--open", help="open the page in the browser")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what would be on it and where; nothing is written")
+    ] = False,
 ) -> None:
     """Write one HTML page that compares the pruners of one or several studies."""
     from masklab import stages
@@ -44,11 +47,14 @@ def report(
     kind, listener = _form(form), progress.listener()
     if browse and (output == "-" or not isinstance(arguments.location(output or directories[0]), Path)):
         raise ConfigError("--open: the page has to be a file on this machine")
+    page = None if output in (None, "-") else arguments.location(output)
+    if dry_run:
+        dry.report(places, page, {"printed": output == "-", "former": former, "form": kind})
+        return
     if output == "-":
         text = stages.report_text(places, former=former, form=kind, listener=listener)
         typer.echo(text, nl=False)
         return
-    page = None if output is None else arguments.location(output)
     written = stages.report(places, page, former=former, form=kind, listener=listener)
     typer.echo(written)
     if browse:

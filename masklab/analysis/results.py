@@ -129,7 +129,7 @@ def write(
         else:
             files.remove(folder / name)
     files.write_json(folder / inputs.RESULTS, results)
-    tiles.clear(folder / tiles.FOLDER)
+    tiles.clear(folder / tiles.FOLDER, tiles.key(material.archive, material.design.ids))
     return folder / inputs.RESULTS
 
 

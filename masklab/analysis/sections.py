@@ -103,12 +103,8 @@ def gather(
         ArchiveError: No members are stored, or one is damaged.
         ConfigError: The memory does not hold two masks of a layer, or a layer has the name of the whole mask.
     """
-    ids = distance_measures.members_of(archive)
+    ids, sizes = _measurable(archive, memory)
     design = designs.of(archive, ids)
-    sizes = [layer["size"] for layer in archive.study["network"]["layers"]]
-    tiles.require(sizes, memory)
-    if overlap.WHOLE in (layer["name"] for layer in archive.study["network"]["layers"]):
-        raise ConfigError(f"a layer is called {overlap.WHOLE!r}, as the whole mask is in results; rename it")
     counted = tallies.tally(archive, design, memory // 2)
     if not fits(len(ids), len(sizes), memory):
         why = (
@@ -117,13 +113,17 @@ def gather(
             "what takes time linear in the members is measured"
         )
         return Material(archive, design, counted, None, [], why)
-    held = 8 * len(sizes) * len(ids) ** 2
     distances = distance_measures.measure(
-        archive, ids, memory=memory - held, threads=threads, folder=folder, advance=advance
+        archive,
+        ids,
+        memory=memory - _counts_of(len(ids), len(sizes)),
+        threads=threads,
+        folder=folder,
+        advance=advance,
     )
     number = twins.replicates(len(ids), sum(sizes)) if ids else 0
     spare = memory - _needed(len(ids), len(sizes))
-    number = min(number, 1 + spare // max(1, held))
+    number = min(number, 1 + spare // max(1, _counts_of(len(ids), len(sizes))))
     matched = twins.distances(
         distances,
         archive.seed,
@@ -134,6 +134,35 @@ def gather(
     return Material(archive, design, counted, distances, matched)
 
 
+def tiled(archive: archives.Archive, memory: int, folder: files.Location) -> tiles.Tiles | None:
+    """The tiles of pairs that `gather` counts; None where the pairs do not fit the memory.
+
+    Args:
+        archive: Where the members are stored.
+        memory: Bytes to use.
+        folder: Where tiles are kept.
+
+    Raises:
+        ArchiveError: No members are stored, or one is damaged.
+        ConfigError: See `gather`.
+    """
+    ids, sizes = _measurable(archive, memory)
+    if not ids or not fits(len(ids), len(sizes), memory):
+        return None
+    return tiles.Tiles(archive, ids, memory=memory - _counts_of(len(ids), len(sizes)), folder=folder)
+
+
+def _measurable(archive: archives.Archive, memory: int) -> tuple[list[str], list[int]]:
+    """Ids of the compared members, and weights per layer."""
+    ids = distance_measures.members_of(archive)
+    layers = archive.study["network"]["layers"]
+    sizes = [layer["size"] for layer in layers]
+    tiles.require(sizes, memory)
+    if overlap.WHOLE in (layer["name"] for layer in layers):
+        raise ConfigError(f"a layer is called {overlap.WHOLE!r}, as the whole mask is in results; rename it")
+    return ids, sizes
+
+
 def fits(members: int, layers: int, memory: int) -> bool:
     """Whether the distances of all pairs can be analysed in so many bytes.
 
@@ -142,6 +171,11 @@ def fits(members: int, layers: int, memory: int) -> bool:
         (True, False)
     """
     return _needed(members, layers) <= memory
+
+
+def _counts_of(members: int, layers: int) -> int:
+    """Bytes of the counts of all pairs."""
+    return 8 * layers * members**2
 
 
 def _needed(members: int, layers: int) -> int:

@@ -6,8 +6,10 @@ that took long are kept in a folder until the analysis is written, so that what 
 
 import io
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Integer, UInt8, UInt32
@@ -31,6 +33,9 @@ _LONG = 5e13
 _KEPT = 1e12
 """Pairs × bits of the smallest tile that is kept."""
 
+_LEFT_BEHIND_S = 86_400.0
+"""Age from which what another analysis kept is nobody's."""
+
 Packed = UInt8[np.ndarray, "members bytes"]
 Counts = Integer[np.ndarray, "layers members members"]
 
@@ -48,6 +53,11 @@ class Tile:
     layer: int
     rows: slice
     columns: slice
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Members of the first band, and of the second."""
+        return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
 
 
 def plan(members: int, sizes: Sequence[int], memory: int = MEMORY) -> list[Tile]:
@@ -96,6 +106,75 @@ def _require(memory: int, least: int) -> None:
         raise ConfigError(f"memory of {memory:,} bytes is too little; it takes at least {least:,}")
 
 
+class Tiles:
+    """All tiles of some members: counted here, or kept by whoever counted them.
+
+    Args:
+        archive: Where the members are stored.
+        ids: Which members.
+        memory: Bytes for packed masks.
+        folder: Where tiles are kept and looked for; None: they are not.
+
+    Attributes:
+        plan: The tiles, in the order in which masks are read least often.
+        sizes: Weights per layer.
+        key: What the tiles are of: other masks, or another order of them, have another key.
+
+    Raises:
+        ConfigError: The memory does not hold two masks of a layer.
+    """
+
+    def __init__(
+        self,
+        archive: archives.Archive,
+        ids: Sequence[str],
+        *,
+        memory: int = MEMORY,
+        folder: files.Location | None = None,
+    ) -> None:
+        layers = archive.study["network"]["layers"]
+        self.sizes: list[int] = [layer["size"] for layer in layers]
+        self.plan = plan(len(ids), self.sizes, memory)
+        self.key = key(archive, ids)
+        self._kept = None if folder is None else _Kept(folder, self.key)
+        self._bands = _Bands(archive, ids, [layer["name"] for layer in layers], memory)
+
+    def known(self, tile: Tile) -> UInt32[np.ndarray, "rows columns"] | None:
+        """The counts of a tile that was kept when this was made; None where none were, or damaged ones."""
+        return None if self._kept is None else self._kept.read(tile)
+
+    def missing(self) -> list[int]:
+        """Places in the plan of tiles that are not kept, or damaged."""
+        return [place for place, tile in enumerate(self.plan) if self.known(tile) is None]
+
+    def count(self, tile: Tile, out: Integer[np.ndarray, "rows columns"], threads: int) -> None:
+        """Count a tile, and keep it if that took long.
+
+        Raises:
+            ArchiveError: A member is missing or damaged, or the tile cannot be written.
+        """
+        left = self._bands.read(tile.layer, tile.rows)
+        right = None if tile.rows == tile.columns else self._bands.read(tile.layer, tile.columns)
+        bits.intersections(left, right, threads=threads, out=out)
+        if self._kept is not None and out.size * self.sizes[tile.layer] >= _KEPT:
+            self._kept.write(tile, out)
+
+    def keep(self, place: int, threads: int) -> bool:
+        """Count a tile and keep it, whatever its size; whether that was left to do.
+
+        Raises:
+            ArchiveError: A member is missing or damaged, or the tile cannot be written.
+        """
+        tile = self.plan[place]
+        if self._kept is None or self._kept.read(tile, look=True) is not None:
+            return False
+        counts = np.empty(tile.shape, dtype=np.uint32)
+        self.count(tile, counts, threads)
+        if counts.size * self.sizes[tile.layer] < _KEPT:
+            self._kept.write(tile, counts)
+        return True
+
+
 def count(
     archive: archives.Archive,
     ids: Sequence[str],
@@ -121,68 +200,72 @@ def count(
         ArchiveError: A member is missing or damaged, or a tile cannot be written.
         ConfigError: The memory does not hold two masks of a layer.
     """
-    layers = archive.study["network"]["layers"]
-    sizes = [layer["size"] for layer in layers]
-    tiles = plan(len(ids), sizes, memory)
-    total = np.empty((len(layers), len(ids), len(ids)), dtype=np.int64) if out is None else out
-    kept = None if folder is None else _Kept(folder, _key(archive, ids, sizes))
-    bands = _Bands(archive, ids, [layer["name"] for layer in layers], memory)
-    for done, tile in enumerate(tiles, start=1):
+    tiles = Tiles(archive, ids, memory=memory, folder=folder)
+    total = np.empty((len(tiles.sizes), len(ids), len(ids)), dtype=np.int64) if out is None else out
+    for done, tile in enumerate(tiles.plan, start=1):
         cells = total[tile.layer, tile.rows, tile.columns]
-        known = kept.read(tile, cells.shape) if kept is not None else None
-        if known is not None:
-            cells[:] = known
+        known = tiles.known(tile)
+        if known is None:
+            tiles.count(tile, cells, threads)
         else:
-            left = bands.read(tile.layer, tile.rows)
-            right = None if tile.rows == tile.columns else bands.read(tile.layer, tile.columns)
-            bits.intersections(left, right, threads=threads, out=cells)
-            if kept is not None and cells.size * sizes[tile.layer] >= _KEPT:
-                kept.write(tile, cells)
+            cells[:] = known
         if tile.rows != tile.columns:
             total[tile.layer, tile.columns, tile.rows] = cells.T
         if advance is not None:
-            advance(done, len(tiles))
+            advance(done, len(tiles.plan))
     return total
 
 
-def clear(folder: files.Location) -> None:
-    """Remove the tiles of an analysis that is written."""
+def clear(folder: files.Location, key: str) -> None:
+    """Remove the tiles of an analysis that is written, and what others left behind.
+
+    Args:
+        folder: Where they are.
+        key: Of the analysis; tiles of other masks stay while somebody may be counting them.
+    """
     for name in files.listing(folder):
-        if name.endswith(".npz"):
+        if name.startswith(f"{key}-") or (name.endswith(".npz") and left_behind(folder / name)):
             files.remove(folder / name)
     files.remove_empty(folder)
 
 
-def _key(archive: archives.Archive, ids: Sequence[str], sizes: Sequence[int]) -> str:
-    """What tiles are of: other masks, or another order of them, have another key."""
+def left_behind(place: files.Location) -> bool:
+    """Whether a file is so old that nobody goes on with it; of remote ones nobody knows."""
+    return isinstance(place, Path) and time.time() - place.stat().st_mtime > _LEFT_BEHIND_S
+
+
+def key(archive: archives.Archive, ids: Sequence[str]) -> str:
+    """What tiles of members are of (see `Tiles`).
+
+    Args:
+        archive: Where the members are stored.
+        ids: Which members.
+    """
     summaries = archive.summaries
-    return study_file.digest([[[own, summaries[own]["digest"]] for own in ids], list(sizes)])[:16]
+    sizes = [layer["size"] for layer in archive.study["network"]["layers"]]
+    return study_file.digest([[[own, summaries[own]["digest"]] for own in ids], sizes])[:16]
 
 
 class _Bands:
-    """Packed masks of one layer: of all members if they fit, otherwise of the last two bands asked for."""
+    """Packed masks of one layer: as many bands as half of the memory holds, two at least."""
 
     def __init__(
         self, archive: archives.Archive, ids: Sequence[str], layers: Sequence[str], memory: int
     ) -> None:
         self._archive, self._ids, self._layers, self._memory = archive, list(ids), layers, memory
-        self._held: dict[tuple[int, int, int], Packed] = {}
+        self._layer = -1
+        self._held: dict[int, Packed] = {}
 
     def read(self, layer: int, band: slice) -> Packed:
-        size = self._archive.study["network"]["layers"][layer]["size"]
-        whole = slice(0, len(self._ids))
-        if bits.packed_size(size) * len(self._ids) * 2 <= self._memory:
-            return self._load(layer, whole, 1)[band]
-        return self._load(layer, band, 2)
-
-    def _load(self, layer: int, band: slice, most: int) -> Packed:
-        key = (layer, band.start, band.stop)
-        if key not in self._held:
-            self._held = {old: rows for old, rows in self._held.items() if old[0] == layer}
-            while len(self._held) >= most:
+        if layer != self._layer:
+            self._layer, self._held = layer, {}
+        if band.start not in self._held:
+            width = bits.packed_size(self._archive.study["network"]["layers"][layer]["size"])
+            room = self._memory // (2 * width) - (band.stop - band.start)
+            while len(self._held) > 1 and sum(map(len, self._held.values())) > room:
                 self._held.pop(list(self._held)[-1])  # the first band stays while the second ones go by
-            self._held[key] = self._archive.packed(self._layers[layer], self._ids[band])
-        return self._held[key]
+            self._held[band.start] = self._archive.packed(self._layers[layer], self._ids[band])
+        return self._held[band.start]
 
 
 class _Kept:
@@ -195,17 +278,23 @@ class _Kept:
     def _name(self, tile: Tile) -> str:
         return f"{self._key}-{tile.layer:04d}-{tile.rows.start}-{tile.columns.start}.npz"
 
-    def read(self, tile: Tile, shape: tuple[int, ...]) -> UInt32[np.ndarray, "rows columns"] | None:
-        """The counts of a tile; None where they are not there, or damaged."""
-        if self._name(tile) not in self._there:
+    def read(self, tile: Tile, *, look: bool = False) -> UInt32[np.ndarray, "rows columns"] | None:
+        """The counts of a tile; None where they are not there, or damaged.
+
+        Args:
+            tile: Which.
+            look: Whether it may have been written since this was made.
+        """
+        if not look and self._name(tile) not in self._there:
             return None
         try:
             counts = files.read_arrays(self._folder / self._name(tile), ("counts",))["counts"]
         except ArchiveError:  # counted again
             return None
-        return counts if counts.shape == shape and counts.dtype == np.uint32 else None
+        return counts if counts.shape == tile.shape and counts.dtype == np.uint32 else None
 
     def write(self, tile: Tile, counts: Integer[np.ndarray, "rows columns"]) -> None:
+        """Keep the counts of a tile."""
         buffer = io.BytesIO()
-        np.savez(buffer, counts=counts.astype(np.uint32))
+        np.savez(buffer, counts=counts.astype(np.uint32, copy=False))
         files.write_atomic(self._folder / self._name(tile), buffer.getvalue())

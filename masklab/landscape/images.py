@@ -65,7 +65,7 @@ class Images:
         )
 
 
-def load(archive: Archive, most: int, batches: int, device: str) -> Images:
+def load(archive: Archive, most: int, batches: int, device: str, data: datasets.Data | None = None) -> Images:
     """A stratified sample of a study's test images, half as many training images, and statistics batches.
 
     Args:
@@ -73,12 +73,13 @@ def load(archive: Archive, most: int, batches: int, device: str) -> Images:
         most: Most test images.
         batches: Training batches for running statistics; 0 where the network has none.
         device: Where the images go.
+        data: The data set, where it is in memory.
 
     Raises:
         DataError: The data set is missing, or not the one that the members were trained on.
     """
     study = archive.study
-    data = datasets.load(study["data"]["name"], study["data"]["path"])
+    data = data or datasets.load(study["data"]["name"], study["data"]["path"])
     if datasets.content_digest(data) != study["data"]["digest"]:
         raise DataError(
             f"data set {study['data']['name']!r} is not the one that {archive.directory} was trained on"

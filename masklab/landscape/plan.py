@@ -52,6 +52,7 @@ class Plan:
         rate: Evaluations per second, all threads together, as measured.
         options: What was asked for.
         warnings: Of `results.json`: what was asked for and is not possible.
+        note: Name of the file in which the conversion of the budget is kept; empty: in none.
     """
 
     context: Context
@@ -63,15 +64,16 @@ class Plan:
     rate: float
     options: Options
     warnings: Sequence[Row] = ()
+    note: str = ""
 
     @property
     def all_tasks(self) -> list[Task]:
         """Tasks of all questions."""
         return [task for own in self.tasks.values() for task in own]
 
-    @property
+    @cached_property
     def pieces(self) -> list[list[Task]]:
-        """All tasks in the groups in which they are evaluated."""
+        """All tasks in the groups in which they are evaluated, as planned: calls may become smaller later."""
         return pieces(self.all_tasks, self.evaluator.at_once)
 
     def cost(self, question: str) -> int:

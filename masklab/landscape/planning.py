@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from masklab import data as datasets
 from masklab.archive import Archive, files
 from masklab.errors import ArchiveError, ConfigError
 from masklab.landscape import budget as budgets
@@ -27,7 +28,14 @@ _TRIAL_S, _TRIAL_IMAGES = 0.2, 128
 """How long the speed is measured at least, and on how many images of each split at most."""
 
 
-def make(archive: Archive, options: Options, folder: files.Location | None = None) -> Plan | None:
+def make(
+    archive: Archive,
+    options: Options,
+    folder: files.Location | None = None,
+    *,
+    write: bool = True,
+    data: datasets.Data | None = None,
+) -> Plan | None:
     """Plan of a study's landscape; None where there is nothing to evaluate.
 
     Args:
@@ -35,6 +43,8 @@ def make(archive: Archive, options: Options, folder: files.Location | None = Non
         options: What the command line says.
         folder: Where outcomes are kept: a time is converted into evaluations once, so that an analysis that
             is interrupted goes on with what it began. None: it is converted now.
+        write: Whether a conversion that is not there yet is kept.
+        data: The study's data set, where it is in memory.
 
     Raises:
         ArchiveError: A member is damaged.
@@ -50,7 +60,7 @@ def make(archive: Archive, options: Options, folder: files.Location | None = Non
     has = bool(archive.study["network"]["buffers"])
     statistics = settings.batchnorm_statistics if has else "none"
     batches = settings.batchnorm_batches if statistics == "re-estimate" else 0
-    images = imaging.load(archive, settings.landscape_images, batches, device)
+    images = imaging.load(archive, settings.landscape_images, batches, device, data)
     context, evaluator = _with(archive, settings, Ends(archive, device), images, statistics)
     if not any(context.members.values()):
         return None
@@ -59,12 +69,13 @@ def make(archive: Archive, options: Options, folder: files.Location | None = Non
         settings = settling.without_paths(settings, list(impossible))
         context = replace(context, settings=settings)
     rate = _rate(context) * (options.threads if device == "cpu" else 1)
-    budget, source = _count(context, options, rate, folder)
-    if (least := _least(context)) > budget:
-        context, evaluator = _with(
-            archive, settings, context.ends, images.fewer(budget / least, _LEAST_IMAGES), statistics
-        )
-    return _allotted(context, evaluator, (budget, source), rate, options, _warnings(impossible))
+    note = journal.noted(_request(context, options))
+    budget = _count(context, options, rate, None if folder is None else folder / note, write)
+    if (least := _least(context)) > budget[0]:
+        fewer = images.fewer(budget[0] / least, _LEAST_IMAGES)
+        context, evaluator = _with(archive, settings, context.ends, fewer, statistics)
+    plan = _allotted(context, evaluator, budget, rate, options, _warnings(impossible))
+    return replace(plan, note=note)
 
 
 def _with(
@@ -93,17 +104,23 @@ def _warnings(impossible: Mapping[str, str]) -> list[Row]:
     ]
 
 
-def _count(context: Context, options: Options, rate: float, folder: files.Location | None) -> tuple[int, str]:
+def _request(context: Context, options: Options) -> list[Any]:
+    """What a budget is converted for: the same in every part of an analysis, on however many cores."""
+    members = [[own, context.archive.summaries[own]["digest"]] for own in context.blocks]
+    return [str(options.budget), context.device, context.settings.model_dump(), members]
+
+
+def _count(
+    context: Context, options: Options, rate: float, place: files.Location | None, write: bool
+) -> tuple[int, str]:
     """Evaluations of the budget, and where their number comes from."""
 
     def made() -> tuple[int, str]:
         return options.budget.count(context.archive.study, rate)
 
-    if folder is None or options.budget.evaluations is not None:
+    if place is None or options.budget.evaluations is not None:
         return made()
-    members = [[own, context.archive.summaries[own]["digest"]] for own in context.blocks]
-    request = [str(options.budget), options.threads, context.device, context.settings.model_dump(), members]
-    return journal.count(folder, request, made)
+    return journal.count(place, made) if write else journal.counted(place) or made()
 
 
 def _questions() -> Mapping[str, questions.Question]:

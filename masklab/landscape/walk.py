@@ -77,6 +77,41 @@ class Walk:
         return found
 
 
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A path that can be walked.
+
+    Attributes:
+        names: What the members are called.
+        path: Name of the path.
+        rule: See `Walk`.
+        t: Positions, 0 … 1.
+        tasks: One for each order of a random path.
+        ends: The members.
+        evaluator: What evaluates.
+        device: Where.
+        statistics: See `Walk`.
+    """
+
+    names: tuple[str, str]
+    path: str
+    rule: str
+    t: np.ndarray
+    tasks: Sequence[Task]
+    ends: Ends
+    evaluator: Evaluator
+    device: str
+    statistics: str
+
+    @property
+    def themselves(self) -> list[tuple[str, Task]]:
+        """Each end with running statistics as on the path, and with those of its file."""
+        return [(own, self._alone(own, stored)) for own in self.names for stored in (False, True)]
+
+    def _alone(self, own: str, stored: bool) -> Task:
+        return Task(own, 1, lambda _: self.ends.of(own).state, stored=stored)
+
+
 class _Both:
     """The two members, where a study's members are looked up."""
 
@@ -103,6 +138,47 @@ def walk(
     device: str = "cpu",
 ) -> Walk:
     """Evaluate a path between two members on the images of the first one's study, ends included.
+
+    Args:
+        first: See `prepare`.
+        last: See `prepare`.
+        path: See `prepare`.
+        points: See `prepare`.
+        orders: See `prepare`.
+        device: See `prepare`.
+
+    Raises:
+        ArchiveError: See `prepare`.
+        ConfigError: See `prepare`.
+        DataError: See `prepare`.
+    """
+    way = prepare(first, last, path, points=points, orders=orders, device=device)
+    with devices.prepared(way.device, torch.get_num_threads()):
+        outcomes = [outcome for task in way.tasks for outcome in way.evaluator.run([task])]
+        ends = [(own, way.evaluator.run([task])[0]) for own, task in way.themselves]
+    themselves = [
+        {
+            "member": own,
+            "split": split,
+            "accuracy": float(outcome.accuracy(split)[0]),
+            "stored": float(kept.accuracy(split)[0]),
+        }
+        for (own, outcome), (_, kept) in zip(ends[::2], ends[1::2], strict=True)
+        for split in kept.labels
+    ]
+    return Walk(path, way.rule, way.statistics, way.t, outcomes, themselves)
+
+
+def prepare(
+    first: Place,
+    last: Place,
+    path: str = "linear",
+    *,
+    points: int = 11,
+    orders: int = 1,
+    device: str = "cpu",
+) -> Prepared:
+    """Check that a path can be walked, and read what it takes.
 
     Args:
         first: Where the path begins.
@@ -139,28 +215,8 @@ def walk(
     evaluator = Evaluator(first[0], images, device=device, reestimate=again)
     t = np.linspace(0.0, 1.0, points)
     tasks = [_task(ends, names, path, t, order) for order in range(orders if way.RANDOM else 1)]
-    with devices.prepared(device, torch.get_num_threads()):
-        outcomes = [outcome for task in tasks for outcome in evaluator.run([task])]
-        themselves = [row for own in names for row in _end(ends, own, evaluator)]
     statistics = chosen.batchnorm_statistics if has else "none"
-    return Walk(path, way.rule(ends, *names), statistics, t, outcomes, themselves)
-
-
-def _end(ends: Ends, own: str, evaluator: Evaluator) -> list[Row]:
-    """Accuracy of an end with both kinds of running statistics."""
-    found = {
-        stored: evaluator.run([Task(own, 1, lambda _: ends.of(own).state, stored=stored)])[0]
-        for stored in (False, True)
-    }
-    return [
-        {
-            "member": own,
-            "split": split,
-            "accuracy": float(found[False].accuracy(split)[0]),
-            "stored": float(found[True].accuracy(split)[0]),
-        }
-        for split in found[True].labels
-    ]
+    return Prepared(names, path, way.rule(ends, *names), t, tasks, ends, evaluator, device, statistics)
 
 
 def _task(ends: Ends, names: tuple[str, str], path: str, t: np.ndarray, order: int) -> Task:

@@ -2,11 +2,15 @@
 
 import re
 from collections.abc import Sequence
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from masklab import progress
 from masklab.archive import files
 from masklab.errors import ArchiveError
+
+if TYPE_CHECKING:
+    from masklab.report import load
+    from masklab.report.compare import former as earlier
 
 Form = Literal["html", "markdown"]
 
@@ -64,7 +68,29 @@ def render(
     Raises:
         ArchiveError: See `write`.
     """
-    from masklab.report import compare, load, markdown, page
+    from masklab.report import markdown, page
+
+    analyses, before = gathered(directories, former)
+    if form == "markdown":
+        text = markdown.render(analyses, before)
+    else:
+        text = page.render(analyses, before, jobs=jobs, listener=listener)
+    return re.sub("[\ud800-\udfff]", "\ufffd", text)  # names of files that are not UTF-8
+
+
+def gathered(
+    directories: Sequence[files.Location], former: files.Location | None
+) -> "tuple[list[load.Analysis], list[earlier.Former]]":
+    """The analyses that go on a page, and those that they are compared with.
+
+    Args:
+        directories: See `write`.
+        former: See `write`.
+
+    Raises:
+        ArchiveError: See `write`.
+    """
+    from masklab.report import compare, load
 
     if not directories:
         raise ArchiveError("no study given; name at least one directory that `masklab analyze` went over")
@@ -73,9 +99,4 @@ def render(
         if places.count(place) > 1:
             raise ArchiveError(f"{directory} is named twice; each study goes on the page once")
     analyses = load.distinct([load.read(directory) for directory in directories])
-    before = [] if former is None else compare.read(former)
-    if form == "markdown":
-        text = markdown.render(analyses, before)
-    else:
-        text = page.render(analyses, before, jobs=jobs, listener=listener)
-    return re.sub("[\ud800-\udfff]", "\ufffd", text)  # names of files that are not UTF-8
+    return analyses, [] if former is None else compare.read(former)

@@ -12,13 +12,16 @@ from masklab.archive import places as urls
 from masklab.errors import ArchiveError, ConfigError
 from masklab.landscape import settings
 from masklab.progress import Listener, Silent
-from masklab.stages.analysis import analyze, plan_landscape, walk
+from masklab.stages.analysis import analyze, analyze_shard, plan_landscape, walk
 from masklab.stages.reporting import report, report_path, report_text
+from masklab.stages.sharing import IncompleteError
 from masklab.study import Study
 from masklab.training import run as training
 
 __all__ = [
+    "IncompleteError",
     "analyze",
+    "analyze_shard",
     "default_directory",
     "export",
     "import_masks",
@@ -99,14 +102,38 @@ def export(
         ArchiveError: There is no such member, it is damaged, or its weights are needed and not known.
         ConfigError: The format is unknown or does not fit the suffix, or the file is there.
     """
+    files.write_atomic(target, exported(out, member, target, format=format, force=force))
+    return target
+
+
+def exported(
+    out: files.Location,
+    member: str,
+    target: files.Location,
+    *,
+    format: str | None = None,
+    force: bool = False,
+) -> bytes:
+    """What `export` writes.
+
+    Args:
+        out: See `export`.
+        member: See `export`.
+        target: See `export`.
+        format: See `export`.
+        force: See `export`.
+
+    Raises:
+        ArchiveError: See `export`.
+        ConfigError: See `export`.
+    """
     from masklab.archive.exchange import exports
     from masklab.training import exchange
 
     chosen = exports.choose(target.name, format)
     if files.exists(target) and not force:
         raise ConfigError(f"{target} is there already; --force replaces it")
-    files.write_atomic(target, chosen.encode(exchange.outgoing(Archive(out).member(member))))
-    return target
+    return chosen.encode(exchange.outgoing(Archive(out).member(member)))
 
 
 def reproduce(
@@ -115,8 +142,6 @@ def reproduce(
     """Train one stored member again and compare (see `masklab.training.reproduce.reproduce`)."""
     from masklab.training import reproduce as reproduction
 
-    if "imported" in Archive(out).member(member).facts:
-        raise ConfigError(f"{member} was imported: how it was trained is not known, so it cannot be repeated")
     return reproduction.reproduce(out, member, listener or Silent())
 
 

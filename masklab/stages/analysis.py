@@ -8,6 +8,8 @@ from masklab.analysis import inputs
 from masklab.archive import Archive, directory, files
 from masklab.errors import DataError
 from masklab.progress import Listener, Silent
+from masklab.stages import sharing
+from masklab.training import shards
 
 if TYPE_CHECKING:
     from masklab.analysis import sections
@@ -17,13 +19,14 @@ if TYPE_CHECKING:
 
 
 def plan_landscape(
-    out: files.Location, *, folder: files.Location | None = None, **options: Any
+    out: files.Location, *, folder: files.Location | None = None, write: bool = True, **options: Any
 ) -> "plans.Plan | None":
     """What an analysis would evaluate (see `masklab.landscape.plan`); None where there is nothing.
 
     Args:
         out: The study's directory.
         folder: See `masklab.landscape.planning.make`.
+        write: See `masklab.landscape.planning.make`.
         options: Fields of `masklab.landscape.plan.Options`; no `threads`: one per core.
 
     Raises:
@@ -35,7 +38,7 @@ def plan_landscape(
     from masklab.landscape import planning
 
     threads = options.pop("threads", 0) or parallel.cores()
-    return planning.make(Archive(out), plans.Options(threads=threads, **options), folder)
+    return planning.make(Archive(out), plans.Options(threads=threads, **options), folder, write=write)
 
 
 def walk(
@@ -62,6 +65,10 @@ def analyze(
     *,
     jobs: int = 0,
     memory: int | None = None,
+    backend: str = "loky",
+    address: str | None = None,
+    gpus_per_job: float | None = None,
+    merge: bool = False,
     listener: Listener | None = None,
     **landscape: Any,
 ) -> files.Location:
@@ -69,9 +76,14 @@ def analyze(
 
     Args:
         out: The study's directory.
-        jobs: Worker processes; 0 = one per core.
+        jobs: Worker processes; 0 = one per core, or per worker of a cluster.
         memory: Bytes for masks and their pairs; None: 2 GB. Where all pairs do not fit, only what takes time
             linear in the members is measured.
+        backend: Where pairs and the landscape are computed: a name in `masklab.parallel.BACKENDS`; what
+            workers of a cluster leave undone is computed here.
+        address: Of a cluster that is there.
+        gpus_per_job: Share of a GPU that a task on a cluster takes.
+        merge: Refuse unless pairs and the landscape are computed (see `analyze_shard`).
         listener: Told how far it is.
         landscape: `budget`, `paths` and `device` (see `plan_landscape`).
 
@@ -80,35 +92,120 @@ def analyze(
 
     Raises:
         ArchiveError: No members are stored, one is damaged, or nothing can be written.
-        ConfigError: The memory is too little for two masks, or an option of the landscape is not allowed.
+        ConfigError: The memory is too little for two masks, an option of the landscape is not allowed, or
+            there are no such workers.
+        IncompleteError: `merge`, and something is missing; nothing is written then.
     """
     from masklab.analysis import sections, tiles
 
     listener, started = listener or Silent(), time.monotonic()
-    archive, workers = Archive(out), files.workers(out, jobs or parallel.cores())
-    files.sweep_temporaries(out)
-    folder = out / directory.ANALYSIS
-    files.refuse_file(folder)
-    files.require_writable(folder)  # not only after all the work
-    plan, missing = _landscape_plan(out, listener, threads=jobs, **landscape)
+    workers = parallel.Workers(backend, address, jobs, gpus_per_job)
+    archive, folder = Archive(out), out / directory.ANALYSIS
+    if not merge:
+        _prepare(out)
+    parts, missing = _parts(archive, workers, memory, listener, write=not merge, **landscape)
+    if merge:
+        parts.require()
+        _prepare(out)
+    elif backend != "loky":
+        sharing.on_workers(parts, workers, listener)
     verb = progress.members("analyze", len(archive.compared) or len(archive.ids))
     done = progress.Steps(listener, verb)
     try:
         material = sections.gather(
             archive,
-            memory=tiles.MEMORY if memory is None else memory,
-            threads=jobs or parallel.cores(),
+            memory=parts.memory,
+            threads=_threads(workers),
             folder=folder / tiles.FOLDER,
             advance=done.first,
         )
-        measured = _measured(material, workers, done)
+        measured = _measured(material, files.workers(out, _threads(workers)), done)
     finally:
         done.end()
-    walked = None if plan is None else _walked(plan, folder, listener)
-    document = _written(material, measured, plan, walked, missing, started)
+    walked = None if parts.plan is None else _walked(parts.plan, folder, listener)
+    document = _written(material, measured, parts.plan, walked, missing, started)
     for warning in document["warnings"]:
         listener.note(f"{warning['code']} ({warning['where']}): {warning['text']}")
     return folder / inputs.RESULTS
+
+
+def analyze_shard(
+    out: files.Location,
+    shard: shards.Shard,
+    *,
+    jobs: int = 0,
+    memory: int | None = None,
+    backend: str = "loky",
+    address: str | None = None,
+    gpus_per_job: float | None = None,
+    listener: Listener | None = None,
+    **landscape: Any,
+) -> str:
+    """Compute a part of the pairs and of the landscape, for `analyze` to put together; writes no results.
+
+    All shards, and the analysis after them, need the same `memory`, `budget`, `paths` and `device`. A budget
+    that is a time is converted once, by whichever shard begins first.
+
+    Args:
+        out: The study's directory.
+        shard: Which part.
+        jobs: See `analyze`.
+        memory: See `analyze`.
+        backend: See `analyze`.
+        address: See `analyze`.
+        gpus_per_job: See `analyze`.
+        listener: See `analyze`.
+        landscape: See `analyze`.
+
+    Returns:
+        One line: what was computed.
+
+    Raises:
+        ArchiveError: See `analyze`.
+        ConfigError: See `analyze`.
+    """
+    listener, workers = listener or Silent(), parallel.Workers(backend, address, jobs, gpus_per_job)
+    archive = Archive(out)
+    _prepare(out)
+    parts, missing = _parts(archive, workers, memory, listener, shard, **landscape)
+    for warning in missing:
+        listener.note(f"{warning['code']} ({warning['where']}): {warning['text']}")
+    before = parts.missing()
+    if backend != "loky":
+        sharing.on_workers(parts, workers, listener)
+    sharing.here(parts, _threads(workers), listener)
+    return sharing.text(parts, before)
+
+
+def _prepare(out: files.Location) -> None:
+    """Check that results can be written, not only after all the work."""
+    files.sweep_temporaries(out)
+    files.refuse_file(out / directory.ANALYSIS)
+    files.require_writable(out / directory.ANALYSIS)
+
+
+def _threads(workers: parallel.Workers) -> int:
+    """Cores that this process uses itself."""
+    return (workers.jobs if workers.backend == "loky" else 0) or parallel.cores()
+
+
+def _parts(
+    archive: Archive,
+    workers: parallel.Workers,
+    memory: int | None,
+    listener: Listener,
+    shard: shards.Shard = shards.WHOLE,
+    *,
+    write: bool = True,
+    **landscape: Any,
+) -> tuple[sharing.Parts, list[dict[str, Any]]]:
+    """What is computed, and a warning where there is no landscape."""
+    from masklab.analysis import tiles
+
+    workers.check()
+    options = {"threads": _threads(workers), "write": write, **landscape}
+    plan, missing = _landscape_plan(archive.directory, listener, **options)
+    return sharing.Parts(archive, tiles.MEMORY if memory is None else memory, plan, shard), missing
 
 
 def _written(
@@ -137,7 +234,7 @@ def _written(
     tables, arrays = ({}, {}) if walked is None else (walked.tables, walked.arrays)
     results.write(out, document, material, found, tables, arrays)
     if plan is not None:
-        journal.clear(out / directory.ANALYSIS / journal.FOLDER, plan.key)
+        journal.clear(out / directory.ANALYSIS / journal.FOLDER, plan.key, plan.note)
     return document
 
 

@@ -40,6 +40,31 @@ def report(
         ArchiveError: A directory has no analysis, `former` is no page and no such directory, or the page
             cannot be written.
     """
+    place = page_place(directories, output, former, form)
+    if files.exists(place.parent):
+        files.require_writable(place.parent)
+    written = reports.write(directories, place, former=former, form=form, jobs=jobs, listener=listener)
+    note_old(directories, listener)
+    return written
+
+
+def page_place(
+    directories: Sequence[files.Location],
+    output: files.Location | None,
+    former: files.Location | None,
+    form: reports.Form,
+) -> files.Location:
+    """Where `report` writes.
+
+    Args:
+        directories: See `report`.
+        output: See `report`.
+        former: See `report`.
+        form: See `report`.
+
+    Raises:
+        ConfigError: See `report`.
+    """
     if output is None and len(directories) > 1:
         raise ConfigError("several studies go on one page of their own: name it with -o FILE")
     place = output or report_path(directories[0], form)
@@ -47,11 +72,7 @@ def report(
         raise ConfigError(f"{place} would replace what it is compared with; name another page with -o FILE")
     if isinstance(place, Path) and place.is_dir():
         raise ConfigError(f"-o {place}: a directory; name a file")
-    if files.exists(place.parent):
-        files.require_writable(place.parent)
-    written = reports.write(directories, place, former=former, form=form, jobs=jobs, listener=listener)
-    _note_old(directories, listener)
-    return written
+    return place
 
 
 def report_text(
@@ -73,11 +94,12 @@ def report_text(
         ArchiveError: See `report`.
     """
     text = reports.render(directories, former=former, form=form, listener=listener)
-    _note_old(directories, listener)
+    note_old(directories, listener)
     return text
 
 
-def _note_old(directories: Sequence[files.Location], listener: Listener | None) -> None:
+def note_old(directories: Sequence[files.Location], listener: Listener | None) -> None:
+    """Tell of directories whose analysis is not that of their present members."""
     for out in directories:
         if files.exists(out / directory.MEMBERS) and inputs.current(out) is None:
             (listener or Silent()).note(

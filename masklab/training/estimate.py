@@ -75,7 +75,7 @@ def training_seconds(rounds: Sequence[Sequence[float]], workers: int) -> float:
         rounds: What each cohort takes, round by round.
         workers: See `makespan`.
     """
-    return sum(makespan(own, workers) for own in rounds)
+    return sum((makespan(own, workers) for own in rounds), 0.0)
 
 
 def member_bytes(record: Row, population: Row) -> int:

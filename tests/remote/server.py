@@ -1,7 +1,7 @@
 """An S3 server for tests, whose requests fail as often as they are told to.
 
-Run as a program it serves moto's S3 on a free port of 127.0.0.1 and prints that port. `/_control` answers
-GET with the requests since the last GET, and takes new `Faults` as JSON.
+Run as a program it serves moto's S3 on a free port of 127.0.0.1, or of the address that it is given, and
+prints that port. `/_control` answers GET with the requests since the last GET, and takes new `Faults` as JSON.
 """
 
 import json
@@ -94,7 +94,8 @@ def main() -> None:
             """Not a word about requests."""
 
     application = Unreliable(create_backend_app("s3"))
-    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Quiet)
+    host = sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1"
+    server = make_server(host, 0, application, threaded=True, request_handler=Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()

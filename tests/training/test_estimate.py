@@ -41,7 +41,7 @@ def test_the_longest_cohorts_go_first(seconds: list[float], workers: int, expect
 @given(st.lists(st.integers(0, 100).map(float), min_size=1, max_size=12), st.integers(1, 5))
 def test_a_schedule_is_between_its_bounds(seconds: list[float], workers: int) -> None:
     found = estimate.makespan(seconds, workers)
-    least = max(max(seconds), sum(seconds) / workers)
+    least = max(*seconds, sum(seconds) / workers)
     most = sum(seconds) / workers + max(seconds) * (1 - 1 / workers)
     assert least - 1e-9 <= found <= most + 1e-9
 
@@ -81,7 +81,7 @@ def test_steps_and_checkpoints(
         write(path, data)
 
     monkeypatch.setattr(files, "write_atomic", spy)
-    train(tiny(*POPULATIONS), tmp_path, checkpoint_s=0)
+    train(tiny(*POPULATIONS), tmp_path, checkpoint_s=0.0)
     record, plan = directory.read_study(tmp_path), plans.checked(tmp_path / directory.PLAN)
     rows = {population["name"]: population for population in record["populations"]}
     for cohort in plan["cohorts"]:

@@ -6,6 +6,6 @@
 from masklab.archive.exchange.content import Gates
 from masklab.archive.exchange.exports import Outgoing
 from masklab.archive.exchange.population import Request
-from masklab.archive.exchange.study import Outcome, store
+from masklab.archive.exchange.study import Outcome, look, store
 
-__all__ = ["Gates", "Outcome", "Outgoing", "Request", "store"]
+__all__ = ["Gates", "Outcome", "Outgoing", "Request", "look", "store"]

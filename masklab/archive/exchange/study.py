@@ -47,11 +47,7 @@ def store(request: population.Request, out: files.Location, gates: Gates, proven
         ArchiveError: A file cannot be read or does not fit, or the directory is damaged or cannot be written.
         ConfigError: An option is wrong, or the population is there with other content.
     """
-    imports.check(request.format)
-    for folder in (out, out / directory.MEMBERS):
-        files.refuse_file(folder)
-    stored = _stored(out)
-    prepared = population.prepare(request, None if stored is None else _shapes(stored), gates)
+    _, prepared, _ = look(request, out, gates)
     with files.locked(out):  # another process may be growing the same study
         stored = _stored(out)
         # a dictionary is equal to one in another order, but the order of layers is that of every mask
@@ -61,13 +57,45 @@ def store(request: population.Request, out: files.Location, gates: Gates, proven
         if record != stored:
             files.write_json(out / directory.STUDY, {**record, "provenance": provenance(stored)})
     files.sweep_temporaries(out)
-    entry, stock, written = prepared.entry, directory.Stock(out), 0
-    for index in range(entry["members"]):
-        if not stock.member(entry["name"], index):
-            path = directory.member_path(out, entry["name"], index)
-            files.write_atomic(path, encoding.encode(prepared.member(index)))
-            written += 1
-    known = entry["imported"]
+    missing = _missing(out, prepared)
+    for index in missing:
+        path = directory.member_path(out, prepared.entry["name"], index)
+        files.write_atomic(path, encoding.encode(prepared.member(index)))
+    return _outcome(prepared, len(missing))
+
+
+def look(
+    request: population.Request, out: files.Location, gates: Gates
+) -> tuple[Outcome, population.Prepared, list[int]]:
+    """What `store` would do, and the indices of the members that it would write; nothing is written.
+
+    Args:
+        request: See `store`.
+        out: See `store`.
+        gates: See `store`.
+
+    Raises:
+        ArchiveError: See `store`.
+        ConfigError: See `store`.
+    """
+    imports.check(request.format)
+    for folder in (out, out / directory.MEMBERS):
+        files.refuse_file(folder)
+    stored = _stored(out)
+    prepared = population.prepare(request, None if stored is None else _shapes(stored), gates)
+    _joined(out, stored, prepared)
+    missing = _missing(out, prepared)
+    return _outcome(prepared, len(missing)), prepared, missing
+
+
+def _missing(out: files.Location, prepared: population.Prepared) -> list[int]:
+    """Members that are not there yet."""
+    entry, stock = prepared.entry, directory.Stock(out)
+    return [index for index in range(entry["members"]) if not stock.member(entry["name"], index)]
+
+
+def _outcome(prepared: population.Prepared, written: int) -> Outcome:
+    entry, known = prepared.entry, prepared.entry["imported"]
     unknown = [*known["unknown"], *([] if known["weights"] == "whole" else ["base weights"])]
     return Outcome(entry["name"], known["format"], written, entry["members"] - written, unknown)
 

@@ -1,0 +1,96 @@
+"""The scripts for Slurm, run by bash with what Slurm would set, and a `scontrol` that takes calls down."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import member_bytes
+
+from .conftest import FLAGS, MEMBERS, Example
+from .processes import Program
+from .test_signals import begun
+
+SCRIPTS = Path(__file__).parents[2] / "docs" / "slurm"
+
+pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+
+
+class Array:
+    """An array job of two tasks.
+
+    Args:
+        folder: Where it works.
+        study: What it trains.
+    """
+
+    def __init__(self, folder: Path, study: Path) -> None:
+        self.out, self.calls = folder / "out", folder / "calls"
+        self._folder, self._study = folder, study
+        self.calls.touch()
+        (folder / "bin").mkdir()
+        for name, text in {
+            "masklab": f'exec "{sys.executable}" -m masklab_cli.app "$@"',
+            "scontrol": f'echo "$@" >>"{self.calls}"',
+        }.items():
+            program = folder / "bin" / name
+            program.write_text(f"#!/bin/bash\n{text}\n")
+            program.chmod(0o755)
+
+    def task(self, number: int, log: str) -> Program:
+        """Start one task."""
+        environment = {
+            **os.environ,
+            "PATH": f"{self._folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "SLURM_ARRAY_JOB_ID": "71",
+            "SLURM_ARRAY_TASK_ID": str(number),
+            "SLURM_ARRAY_TASK_COUNT": "2",
+            "SLURM_CPUS_PER_TASK": "1",
+        }
+        command = ["bash", SCRIPTS / "train.sbatch", self._study, "--out", self.out, *FLAGS]
+        return Program(command, self._folder / log, environment)
+
+
+def test_a_part_whose_time_is_up_is_queued_again_and_all_parts_make_the_study(
+    example: Example, tmp_path: Path
+) -> None:
+    array = Array(tmp_path, example.file)
+    for name, send, code, asked in (
+        ("SIGTERM", os.killpg, 143, ""),  # to the script and all that it started, so that masklab has two
+        ("SIGUSR1", os.kill, 138, "requeue 71_1\n"),  # to the script alone
+    ):
+        with array.task(1, name) as task:
+            task.wait_for(lambda: begun(array.out))
+            send(task.process.pid, signal.Signals[name])
+            assert task.end() == code, task.said
+            assert task.leaves_nothing()
+        assert f"stopped by {name}" in task.said
+        assert array.calls.read_text() == asked
+        assert list(array.out.glob("checkpoints/*.checkpoint"))
+        for file in array.out.glob("checkpoints/*.progress"):
+            file.unlink()
+    trained = []
+    for number in (2, 1):
+        with array.task(number, f"part{number}") as task:
+            assert task.end() == 0, task.said
+        trained.append(len(member_bytes(array.out)))
+    assert 0 < trained[0] < trained[1] == MEMBERS
+    assert member_bytes(array.out) == example.members
+    assert array.calls.read_text() == "requeue 71_1\n"
+
+
+def test_an_error_is_the_code_of_the_script(tmp_path: Path) -> None:
+    array = Array(tmp_path, tmp_path / "none.toml")
+    with array.task(1, "log") as task:
+        assert task.end() == 2
+    assert "none.toml" in task.said
+    assert array.calls.read_text() == ""
+
+
+@pytest.mark.parametrize("script", sorted(path.name for path in SCRIPTS.glob("*.sbatch")))
+def test_bash_reads_the_script(script: str) -> None:
+    subprocess.run(["bash", "-n", SCRIPTS / script], check=True)
