@@ -9,7 +9,7 @@ import typer
 
 from masklab import stopping
 from masklab.errors import MasklabError
-from masklab_cli import arguments, dry, exchange, reporting
+from masklab_cli import arguments, dry, exchange, flags, reporting
 
 if TYPE_CHECKING:
     from masklab.archive.files import Location
@@ -25,72 +25,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Out = Annotated[
-    str | None,
-    typer.Option("--out", help="directory of the study, or a URL (s3://…); default runs/<study name>"),
-]
-Set = Annotated[
-    list[str], typer.Option("--set", metavar="FIELD=VALUE", help="replace a field, e.g. training.epochs=5")
-]
-Jobs = Annotated[
-    int,
-    typer.Option("--jobs", min=0, help="tasks side by side; 0 = one per core or worker"),
-]
-Backend = Annotated[str, typer.Option("--backend", help="where tasks run: loky (this machine), dask or ray")]
-Address = Annotated[
-    str | None,
-    typer.Option("--address", help="of a Dask scheduler or Ray cluster; default one on this machine"),
-]
-Gpus = Annotated[
-    float | None, typer.Option("--gpus-per-job", help="share of a GPU that a task takes, e.g. 0.25")
-]
-Shard = Annotated[
-    str | None,
-    typer.Option("--shard", metavar="I/N", help="only part I of N, for job arrays; any order, any machine"),
-]
-Device = Annotated[str, typer.Option("--device", help="cpu, cuda or auto")]
-Engine = Annotated[
-    str, typer.Option("--engine", help="vmap, loop or auto: the faster one, measured once per directory")
-]
-Threads = Annotated[
-    int | None,
-    typer.Option(
-        "--threads", min=1, help="processor threads of a cohort, fixed per directory; default 1 on a CPU"
-    ),
-]
-Precision = Annotated[
-    str | None, typer.Option("--precision", help="fp32, or bf16 where the processor has it; default fp32")
-]
-Checkpoint = Annotated[
-    float, typer.Option("--checkpoint", min=0, help="least seconds between two checkpoints of a cohort")
-]
-Retry = Annotated[bool, typer.Option("--retry-failed", help="train members again whose training failed")]
-Memory = Annotated[
-    str,
-    typer.Option(
-        "--memory", help="for masks and their pairs, e.g. 500MB; beyond it only what is linear in the members"
-    ),
-]
-Budget = Annotated[
-    str | None,
-    typer.Option(
-        "--budget",
-        help="of the landscape between masks: 60s, 5min, or evaluations (networks × images) such as 1000000",
-    ),
-]
-Paths = Annotated[
-    str | None,
-    typer.Option("--paths", help="paths between masks, e.g. linear,geodesic; default the study's"),
-]
-Merge = Annotated[
-    bool, typer.Option("--merge", help="put the parts of all shards together; refuses where one is missing")
-]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="say what would be done and what it takes; nothing is written")
-]
-Directory = Annotated[str, typer.Argument(metavar="DIR", help="directory of a study (its --out)")]
-
-
 _INTERRUPTED = 130  # Typer's exit code for Ctrl-C
 _SIGNALLED = 128  # more than the signal's number, as shells have it
 
@@ -101,7 +35,8 @@ def main() -> None:
     try:
         app()
     except MasklabError as error:
-        sys.exit(_fail(str(error)))
+        print("masklab: " + " ".join(str(error).split("\n")), file=sys.stderr)  # noqa: T201
+        sys.exit(2)
     except stopping.Stopped as stop:
         name = signal.Signals(stop.signal).name
         print(f"masklab: stopped by {name}; the same command goes on where it stopped", file=sys.stderr)  # noqa: T201
@@ -112,27 +47,22 @@ def main() -> None:
         raise
 
 
-def _fail(text: str) -> int:
-    print("masklab: " + " ".join(text.split("\n")), file=sys.stderr)  # noqa: T201
-    return 2
-
-
 @app.command()
 def run(
     study: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="study file")],
-    out: Out = None,
-    changes: Set = [],  # noqa: B006  typer copies it
-    jobs: Jobs = 0,
-    backend: Backend = "loky",
-    address: Address = None,
-    gpus_per_job: Gpus = None,
-    device: Device = "auto",
-    engine: Engine = "auto",
-    precision: Precision = None,
-    threads: Threads = None,
-    checkpoint: Checkpoint = 60.0,
-    retry_failed: Retry = False,
-    dry_run: DryRun = False,
+    out: flags.Out = None,
+    changes: flags.Set = [],  # noqa: B006  typer copies it
+    jobs: flags.Jobs = 0,
+    backend: flags.Backend = "loky",
+    address: flags.Address = None,
+    gpus_per_job: flags.Gpus = None,
+    device: flags.Device = "auto",
+    engine: flags.Engine = "auto",
+    precision: flags.Precision = None,
+    threads: flags.Threads = None,
+    checkpoint: flags.Checkpoint = 60.0,
+    retry_failed: flags.Retry = False,
+    dry_run: flags.DryRun = False,
 ) -> None:
     """Train, analyze and report; resumes where it stopped."""
     from masklab import stages
@@ -152,7 +82,7 @@ def run(
     if stages.is_analyzed(directory):
         listener.note("analysis and report are up to date")
     else:
-        stages.analyze(directory, jobs=jobs, listener=listener, device=device)
+        stages.analyze(directory, listener=listener, device=device, **workers)
         stages.report([directory])
     typer.echo(stages.report_path(directory))
     raise typer.Exit(1 if outcome.failed or outcome.lost else 0)
@@ -173,20 +103,20 @@ def train(
     density: Annotated[list[str], typer.Option(help="fraction of weights kept; repeatable")] = [],  # noqa: B006
     members: Annotated[int | None, typer.Option(help="members of each population")] = None,
     epochs: Annotated[int | None, typer.Option(help="passes over the training images")] = None,
-    out: Out = None,
-    changes: Set = [],  # noqa: B006
-    jobs: Jobs = 0,
-    backend: Backend = "loky",
-    address: Address = None,
-    gpus_per_job: Gpus = None,
-    shard: Shard = None,
-    device: Device = "auto",
-    engine: Engine = "auto",
-    precision: Precision = None,
-    threads: Threads = None,
-    checkpoint: Checkpoint = 60.0,
-    retry_failed: Retry = False,
-    dry_run: DryRun = False,
+    out: flags.Out = None,
+    changes: flags.Set = [],  # noqa: B006
+    jobs: flags.Jobs = 0,
+    backend: flags.Backend = "loky",
+    address: flags.Address = None,
+    gpus_per_job: flags.Gpus = None,
+    shard: flags.Shard = None,
+    device: flags.Device = "auto",
+    engine: flags.Engine = "auto",
+    precision: flags.Precision = None,
+    threads: flags.Threads = None,
+    checkpoint: flags.Checkpoint = 60.0,
+    retry_failed: flags.Retry = False,
+    dry_run: flags.DryRun = False,
 ) -> None:
     """Train what a study asks for and its directory lacks.
 
@@ -210,18 +140,18 @@ def train(
 
 @app.command()
 def analyze(
-    directory: Directory,
-    jobs: Jobs = 0,
-    memory: Memory = "2GB",
-    budget: Budget = None,
-    paths: Paths = None,
-    device: Device = "auto",
-    backend: Backend = "loky",
-    address: Address = None,
-    gpus_per_job: Gpus = None,
-    shard: Shard = None,
-    merge: Merge = False,
-    dry_run: DryRun = False,
+    directory: flags.Directory,
+    jobs: flags.Jobs = 0,
+    memory: flags.Memory = "2GB",
+    budget: flags.Budget = None,
+    paths: flags.Paths = None,
+    device: flags.Device = "auto",
+    backend: flags.Backend = "loky",
+    address: flags.Address = None,
+    gpus_per_job: flags.Gpus = None,
+    shard: flags.Shard = None,
+    merge: flags.Merge = False,
+    dry_run: flags.DryRun = False,
 ) -> None:
     """Measure overlap, diversity, differences between pruners, and the landscape; writes DIR/analysis/.
 
@@ -251,7 +181,7 @@ def analyze(
 
 @app.command()
 def walk(
-    directory: Directory,
+    directory: flags.Directory,
     member: Annotated[str, typer.Argument(metavar="MEMBER", help="where the path begins")],
     other: Annotated[str, typer.Argument(metavar="OTHER", help="where it ends")],
     within: Annotated[
@@ -260,9 +190,9 @@ def walk(
     path: Annotated[str, typer.Option("--path", help="see --paths of `masklab analyze`")] = "linear",
     points: Annotated[int, typer.Option("--points", help="points on the path, ends included")] = 11,
     orders: Annotated[int, typer.Option("--orders", help="random orders, where the path is random")] = 1,
-    device: Device = "auto",
+    device: flags.Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="machine-readable")] = False,
-    dry_run: DryRun = False,
+    dry_run: flags.DryRun = False,
 ) -> None:
     """Accuracy on a path between two members, and its barriers."""
     from masklab import stages
@@ -280,7 +210,8 @@ def walk(
 
 @app.command()
 def show(
-    directory: Directory, as_json: Annotated[bool, typer.Option("--json", help="machine-readable")] = False
+    directory: flags.Directory,
+    as_json: Annotated[bool, typer.Option("--json", help="machine-readable")] = False,
 ) -> None:
     """Table of populations and members."""
     from masklab import stages
@@ -300,9 +231,9 @@ def pruners() -> None:
 
 @app.command()
 def reproduce(
-    directory: Directory,
+    directory: flags.Directory,
     member: Annotated[str, typer.Argument(metavar="MEMBER", help="id, e.g. biprop-d0.5/0003")],
-    dry_run: DryRun = False,
+    dry_run: flags.DryRun = False,
 ) -> None:
     """Train one stored member again from its own file; says whether the mask is the same."""
     from masklab import stages
@@ -318,7 +249,7 @@ def reproduce(
 
 @app.command()
 def verify(
-    directory: Directory,
+    directory: flags.Directory,
     sample: Annotated[
         int, typer.Option(min=-1, help="members to rebuild and compare with their predictions; -1 = all")
     ] = 8,
@@ -326,8 +257,8 @@ def verify(
         bool,
         typer.Option("--trust", help="rebuild networks of package.module:function: runs that code"),
     ] = False,
-    jobs: Jobs = 0,
-    dry_run: DryRun = False,
+    jobs: flags.Jobs = 0,
+    dry_run: flags.DryRun = False,
 ) -> None:
     """Check every file of a directory, rebuild a sample of members, list what is wrong."""
     from masklab import stages

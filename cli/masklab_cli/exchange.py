@@ -4,11 +4,7 @@ from typing import Annotated
 
 import typer
 
-from masklab_cli import dry
-
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="say what would be read and written; nothing is written")
-]
+from masklab_cli import dry, flags
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +33,7 @@ def import_masks(
     by_order: Annotated[
         bool, typer.Option("--by-order", help="match layers by position; trailing 1×1 axes may differ")
     ] = False,
-    dry_run: DryRun = False,
+    dry_run: flags.DryRun = False,
 ) -> None:
     """Take masks of other tools as a population of a study; pickled code is never run."""
     from masklab import progress, stages
@@ -73,7 +69,7 @@ def export(
         typer.Option(help="mask, npz, prune or state-dict; default: by the suffix of FILE"),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="replace FILE if it is there")] = False,
-    dry_run: DryRun = False,
+    dry_run: flags.DryRun = False,
 ) -> None:
     """Write a stored mask, or the pruned network's state dict, for other tools."""
     from masklab import stages

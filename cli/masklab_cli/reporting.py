@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from masklab.errors import ConfigError
-from masklab_cli import arguments, dry
+from masklab_cli import arguments, dry, flags
 
 if TYPE_CHECKING:
     from masklab.archive.files import Location
@@ -34,9 +34,7 @@ def report(
         str, typer.Option("--format", metavar="html|markdown", help="a page, or Markdown for pull requests")
     ] = "html",
     browse: Annotated[bool, typer.Option("--open", help="open the page in the browser")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="say what would be on it and where; nothing is written")
-    ] = False,
+    dry_run: flags.DryRun = False,
 ) -> None:
     """Write one HTML page that compares the pruners of one or several studies."""
     from masklab import stages
