@@ -57,7 +57,7 @@ def _report(limits: clock.Limits) -> list[str]:
 
 def _workers(limits: clock.Limits) -> list[str]:
     rows, seconds = workers.overhead(rounds=5)
-    return clock.table([*workers.demo(rounds=3), *rows, *workers.cluster(seconds.get("dask", 0.0))])
+    return clock.table([*workers.demo(rounds=2), *rows, *workers.cluster(seconds.get("dask", 0.0))])
 
 
 PARTS: dict[str, Callable[[clock.Limits], list[str]]] = {

@@ -17,7 +17,7 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasa
 
 
 _ECHO_S = 1.0
-"""A signal that comes again so soon is the same one, sent by a system to all processes and by a script too."""
+"""A signal that comes again so soon is the same one, which a system and a script both sent."""
 
 
 class Stopped(BaseException):

@@ -172,10 +172,17 @@ class _Work:
 
     def _share(self) -> None:
         """Send what all tasks need to all workers once: it lives as long as one of them."""
-        self._shared = [
-            self._client.scatter([own], broadcast=True, hash=False)[0]  # pyright: ignore
-            for own in self._common
-        ]
+        try:
+            self._client.wait_for_workers(1, timeout=_FIRST_WORKER_S)
+            self._shared = [
+                self._client.scatter([own], broadcast=True, hash=False)[0]  # pyright: ignore
+                for own in self._common
+            ]
+        except TimeoutError as error:
+            raise MasklabError(
+                f"the Dask scheduler had no worker left for {_FIRST_WORKER_S} s; what is written stays, and "
+                "the same command goes on"
+            ) from error
 
     def _submit(self, number: int) -> Any:
         self._tries[number] += 1

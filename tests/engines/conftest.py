@@ -68,7 +68,7 @@ def write(folder: Path, epochs: int) -> Path:
 def example(tmp_path_factory: pytest.TempPathFactory) -> Example:
     """A study whose cohorts last some seconds."""
     folder = tmp_path_factory.mktemp("example")
-    file = write(folder, epochs=20)
+    file = write(folder, epochs=14)
     command = processes.masklab("train", file, "--out", folder / "out", "--jobs", 1, *FLAGS)
     with processes.Program(command, folder / "log") as serial:
         assert serial.end() == 0, serial.said
@@ -116,7 +116,7 @@ class Checkpoints:
     def half_way(self, cohorts: int) -> bool:
         """Whether so many cohorts are in the middle of their training at once."""
         self.look()
-        return sum(number >= 3 for name, number in self.written.items() if name not in self.stored) >= cohorts
+        return sum(number >= 2 for name, number in self.written.items() if name not in self.stored) >= cohorts
 
 
 def left_checkpoints(out: files.Location) -> dict[str, str]:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,7 +23,9 @@ class Program:
         environment: Its environment; default that of this process.
     """
 
-    def __init__(self, command: list[object], log: Path, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, command: Sequence[object], log: Path, environment: dict[str, str] | None = None
+    ) -> None:
         self.mark = f"MASKLAB_TEST_PROGRAM={os.getpid()}-{log}"
         self.log = log
         with log.open("wb") as file:
@@ -95,13 +97,14 @@ def dask(*arguments: object) -> list[object]:
 def dask_worker(folder: Path, *scheduler: object) -> list[object]:
     """Command line of a worker of Dask in one process, which nobody starts again."""
     settings = ["--nthreads", 1, "--no-nanny", "--no-dashboard", "--local-directory", folder]
+    settings += ["--preload", "masklab.training.task"]  # so that all begin at once
     return dask("worker", *scheduler, *settings)
 
 
-def ray_node(*arguments: object) -> list[object]:
-    """Command line of a node of Ray with one core."""
+def ray_node(*arguments: object, cores: int = 1) -> list[object]:
+    """Command line of a node of Ray."""
     program = Path(sys.executable).with_name("ray")
-    settings = ["--num-cpus", 1, "--object-store-memory", 100_000_000, "--disable-usage-stats", "--block"]
+    settings = ["--num-cpus", cores, "--object-store-memory", 100_000_000, "--disable-usage-stats", "--block"]
     return [program, "start", *arguments, *settings]
 
 

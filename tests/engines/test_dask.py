@@ -9,6 +9,7 @@ import pytest
 
 from masklab import parallel, stages, study
 from masklab.archive import files
+from masklab.parallel import on_dask
 from tests.conftest import Cli
 from tests.remote.conftest import Server
 
@@ -53,27 +54,30 @@ def cluster(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     try:
         made.scheduler.wait_for(made.file.exists)
         made.add()
+        made.add()
         yield made
     finally:
         made.end()
 
 
-def test_a_worker_is_killed_in_the_middle_of_a_cohort(
+def test_workers_are_killed_in_the_middle_of_a_cohort_till_none_is_left_and_one_comes(
     cluster: Cluster, server: Server, example: Example, tmp_path: Path
 ) -> None:
-    url, victim = server.bucket("dask") + "/study", cluster.add()
-    victim.wait_for(lambda: "Registered to" in victim.said)
-    seen = Checkpoints(server)
+    url, seen = server.bucket("dask") + "/study", Checkpoints(server)
+    for worker in cluster.workers:
+        worker.wait_for(lambda worker=worker: "Registered to" in worker.said)
     seen.look()
     where = ("--backend", "dask", "--address", cluster.file, "--out", url)
     with Program(processes.masklab("train", example.file, *where, *FLAGS), tmp_path / "log") as run:
         run.wait_for(lambda: seen.half_way(2))
-        victim.process.send_signal(signal.SIGKILL)
+        cluster.workers[0].process.send_signal(signal.SIGKILL)
+        run.wait_for(lambda: seen.half_way(1) and seen.read)  # the other one went on with what was lost
+        cluster.workers[1].process.send_signal(signal.SIGKILL)
+        cluster.add()
         assert run.end() == 0, run.said
     seen.look()
     assert f"{MEMBERS} members trained, 0 already there" in run.said
     assert "Traceback" not in run.said
-    assert len(seen.read) == 1  # the lost cohort went on from its checkpoint
     assert example.stored(files.location(url)) == example.members
     assert left_checkpoints(files.location(url)) == {}
 
@@ -142,7 +146,8 @@ def test_an_error_of_a_task_is_its_own(cluster: Cluster) -> None:
     assert str(found[1].error).startswith("ZeroDivisionError: division by zero (")
 
 
-def test_nobody_listens(quick: Path, tmp_path: Path, cli: Cli) -> None:
+def test_nobody_listens(quick: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_dask, "_CONNECT_S", 1)
     command = ("train", quick, "--out", tmp_path / "out", "--backend", "dask", *FLAGS, "--address")
     code, _, err = cli(*command, "127.0.0.1:9")
     assert code == 2

@@ -8,9 +8,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -72,26 +72,23 @@ class Hosts:
         """Start a program on a host."""
         return Program(self.command(host, command), log, {**self.environment, **settings})
 
-    def talk(self, host: int, command: list[Any]) -> "subprocess.Popen[str]":
-        """Start a program on a host that reads and writes lines."""
-        return subprocess.Popen(
-            self.command(host, [str(word) for word in command]),
+    def serve(self) -> "subprocess.Popen[str]":
+        """Start an S3 server on the first host, which programs on both are told."""
+        process = subprocess.Popen(
+            self.command(0, [sys.executable, SERVER, ADDRESSES[0]]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=self.environment,
         )
+        assert process.stdout is not None
+        self.environment["AWS_ENDPOINT_URL"] = f"http://{ADDRESSES[0]}:{process.stdout.readline().strip()}"
+        return process
 
 
 def _ip(*arguments: str) -> None:
     done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         raise OSError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
-
-
-def _line(process: "subprocess.Popen[str]") -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
 
 
 @pytest.fixture
@@ -105,15 +102,31 @@ def hosts() -> Iterator[Hosts]:
             made.make()
         except OSError as error:
             pytest.skip(f"no network namespaces here: {error}")
-        with made.talk(0, [sys.executable, SERVER, ADDRESSES[0]]) as server:
-            made.environment["AWS_ENDPOINT_URL"] = f"http://{ADDRESSES[0]}:{_line(server)}"
+        with made.serve() as server:
             yield made
             server.kill()
     finally:
         made.remove()
 
 
-def dask(hosts: Hosts, folder: Path, stack: ExitStack) -> tuple[str, dict[str, str]]:
+@dataclass(frozen=True)
+class Engine:
+    """An engine that runs on two hosts.
+
+    Attributes:
+        address: Of its cluster.
+        settings: Environment of whoever uses it.
+        workers: How many it has.
+        help: Adds a worker on the first host, if it has none.
+    """
+
+    address: str
+    settings: dict[str, str]
+    workers: int
+    help: Callable[[], None]
+
+
+def dask(hosts: Hosts, folder: Path, stack: ExitStack) -> Engine:
     """A scheduler that misses a worker after some seconds, and a worker on each host."""
     file = folder / "scheduler.json"
     where = ("--port", 0, "--no-dashboard", "--scheduler-file", file)
@@ -122,32 +135,31 @@ def dask(hosts: Hosts, folder: Path, stack: ExitStack) -> tuple[str, dict[str, s
     scheduler = stack.enter_context(hosts.start(0, command, folder / "scheduler.log", **patience))
     scheduler.wait_for(file.exists)
     for host, address in enumerate(ADDRESSES):
-        command = processes.dask_worker(
-            folder / f"worker{host}", "--scheduler-file", file, "--host", address
-        )
+        command = processes.dask_worker(folder / f"worker{host}", "--scheduler-file", file, "--host", address)
         worker = stack.enter_context(hosts.start(host, command, folder / f"worker{host}.log"))
         worker.wait_for(lambda worker=worker: "Registered to" in worker.said)
-    return str(file), {}
+    return Engine(str(file), {}, len(ADDRESSES), lambda: None)
 
 
-def ray(hosts: Hosts, folder: Path, stack: ExitStack) -> tuple[str, dict[str, str]]:
-    """A head that misses a node after some seconds, and a node on the other host."""
-    short = tempfile.mkdtemp(prefix="mlr", dir="/tmp")  # noqa: S108  paths of sockets are at most 107 long
+def ray(hosts: Hosts, folder: Path, stack: ExitStack) -> Engine:
+    """A head that misses a node after some seconds and runs no task, and a node on the other host."""
+    short = tempfile.mkdtemp(prefix="mlr", dir="/tmp")  # paths of sockets are at most 107 long
     stack.callback(shutil.rmtree, short, ignore_errors=True)
     settings = {"RAY_TMPDIR": short, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(16)}
+    settings |= {f"RAY_grpc_client_keepalive_{name}_ms": "2000" for name in ("time", "timeout")}
     patience = {f"RAY_health_check_{name}_ms": "1000" for name in ("initial_delay", "period", "timeout")}
     patience["RAY_health_check_failure_threshold"] = "3"
     address = f"{ADDRESSES[0]}:6379"
-    commands = [
-        processes.ray_node("--head", "--port", 6379, "--include-dashboard", "false"),
-        processes.ray_node("--address", address),
-    ]
-    for host, command in enumerate(commands):
-        own = [*command, "--node-ip-address", ADDRESSES[host]]
-        log = folder / f"node{host}.log"
-        node = stack.enter_context(hosts.start(host, own, log, **settings, **patience))
-        node.wait_for(lambda node=node: "Ray runtime started" in node.said)
-    return address, settings
+
+    def node(host: int, log: str, *arguments: object, cores: int = 1) -> None:
+        where = (*arguments, "--node-ip-address", ADDRESSES[host])
+        command = processes.ray_node(*where, cores=cores)
+        started = stack.enter_context(hosts.start(host, command, folder / log, **settings, **patience))
+        started.wait_for(lambda: "Ray runtime started" in started.said)
+
+    node(0, "head.log", "--head", "--port", 6379, "--include-dashboard", "false", cores=0)
+    node(1, "lost.log", "--address", address)
+    return Engine(address, settings, 1, lambda: node(0, "late.log", "--address", address))
 
 
 @pytest.mark.parametrize("engine", [dask, ray], ids=["dask", "ray"])
@@ -155,28 +167,25 @@ def test_a_host_is_cut_off_in_the_middle_of_a_cohort(
     hosts: Hosts,
     example: Example,
     tmp_path: Path,
-    engine: Callable[[Hosts, Path, ExitStack], tuple[str, dict[str, str]]],
+    engine: Callable[[Hosts, Path, ExitStack], Engine],
 ) -> None:
     name = engine.__name__
     with ExitStack() as stack:
-        address, settings = engine(hosts, tmp_path, stack)
-        looks = stack.enter_context(
-            hosts.talk(
-                0, [sys.executable, onlooker.__file__, hosts.environment["AWS_ENDPOINT_URL"], "hosts"]
-            )
-        )
-        stack.callback(looks.kill)
-        assert _line(looks) == "ready"
-        where = ("--backend", name, "--address", address, "--out", "s3://hosts/study")
+        made = engine(hosts, tmp_path, stack)
+        endpoint, over = hosts.environment["AWS_ENDPOINT_URL"], tmp_path / "over"
+        command = [sys.executable, onlooker.__file__, endpoint, "hosts", made.workers, over]
+        looks = stack.enter_context(hosts.start(0, command, tmp_path / "onlooker.log"))
+        looks.wait_for(lambda: "ready" in looks.said)
+        where = ("--backend", name, "--address", made.address, "--out", "s3://hosts/study")
         command = processes.masklab("train", example.file, *where, *FLAGS)
-        run = stack.enter_context(hosts.start(0, command, tmp_path / "log", **settings))
-        assert _line(looks) == "half way"
+        run = stack.enter_context(hosts.start(0, command, tmp_path / "log", **made.settings))
+        run.wait_for(lambda: "half way" in looks.said)
         hosts.cut()
-        began = time.monotonic()
+        made.help()
         assert run.end() == 0, run.said
-        print(f"{name}: {time.monotonic() - began:.1f} s after the cut")  # noqa: T201
-        print("", file=looks.stdin, flush=True)  # noqa: T201
-        found = json.loads(_line(looks))
+        over.touch()
+        assert looks.end() == 0, looks.said
+    found = json.loads(looks.said.splitlines()[-1])
     assert f"{MEMBERS} members trained, 0 already there" in run.said
     assert "Traceback" not in run.said
     assert found["members"] == {

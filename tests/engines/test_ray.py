@@ -64,7 +64,7 @@ class Cluster:
 @pytest.fixture(scope="module")
 def cluster(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster that knows where the server is, and lets nobody in who has not its token."""
-    short = tempfile.mkdtemp(prefix="mlr", dir="/tmp")  # noqa: S108  paths of sockets are at most 107 long
+    short = tempfile.mkdtemp(prefix="mlr", dir="/tmp")  # paths of sockets are at most 107 long
     settings = {
         "RAY_TMPDIR": short,
         "RAY_AUTH_MODE": "token",
@@ -89,14 +89,16 @@ def test_a_worker_is_killed_in_the_middle_of_a_cohort(
     where = ("--backend", "ray", "--address", cluster.address, "--out", url)
     command = processes.masklab("train", example.file, *where, *FLAGS)
     with Program(command, tmp_path / "log", cluster.environment) as run:
-        run.wait_for(lambda: seen.half_way(2))
-        assert len(cluster.workers()) == 2
-        os.kill(cluster.workers()[-1], signal.SIGKILL)
+        run.wait_for(lambda: seen.half_way(1))
+        killed = cluster.workers()
+        for worker in killed:  # nobody knows which of them trains what
+            os.kill(worker, signal.SIGKILL)
         assert run.end() == 0, run.said
     seen.look()
     assert f"{MEMBERS} members trained, 0 already there" in run.said
     assert "Traceback" not in run.said
-    assert len(seen.read) == 1  # the lost cohort went on from its checkpoint
+    assert killed
+    assert seen.read  # the lost cohort went on from its checkpoint
     assert example.stored(files.location(url)) == example.members
     assert left_checkpoints(files.location(url)) == {}
 
@@ -116,7 +118,7 @@ def test_nobody_listens_or_lets_us_in(cluster: Cluster, quick: Path, tmp_path: P
     with Program([*command, "--address", "127.0.0.1:9"], tmp_path / "nobody") as run:
         assert run.end() == 2
     assert run.said.splitlines()[-1].startswith("masklab: no Ray cluster answers at 127.0.0.1:9 (")
-    stranger = {**cluster.environment, "RAY_AUTH_MODE": "disabled"}
+    stranger = {**cluster.environment, "RAY_AUTH_MODE": "disabled", "RAY_NUM_REDIS_GET_RETRIES": "2"}
     with Program([*command, "--address", cluster.address], tmp_path / "stranger", stranger) as run:
         assert run.end() == 2
     assert "(it wants another token; set RAY_AUTH_MODE=token" in run.said.splitlines()[-1]

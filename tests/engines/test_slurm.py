@@ -41,18 +41,18 @@ class Array:
             program.write_text(f"#!/bin/bash\n{text}\n")
             program.chmod(0o755)
 
-    def task(self, number: int, log: str) -> Program:
-        """Start one task."""
-        environment = {
-            **os.environ,
-            "PATH": f"{self._folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
-            "SLURM_ARRAY_JOB_ID": "71",
-            "SLURM_ARRAY_TASK_ID": str(number),
-            "SLURM_ARRAY_TASK_COUNT": "2",
-            "SLURM_CPUS_PER_TASK": "1",
-        }
-        command = ["bash", SCRIPTS / "train.sbatch", self._study, "--out", self.out, *FLAGS]
-        return Program(command, self._folder / log, environment)
+    def job(self, command: list[object], log: str, **settings: str) -> Program:
+        """Start a script."""
+        path = f"{self._folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        environment = {**os.environ, "PATH": path, "SLURM_CPUS_PER_TASK": "1", **settings}
+        return Program(["bash", *command], self._folder / log, environment)
+
+    def task(self, number: int, log: str, *command: object) -> Program:
+        """Start one task of a script, by default of training."""
+        training = (SCRIPTS / "train.sbatch", self._study, "--out", self.out, *FLAGS)
+        settings = {"JOB_ID": "71", "TASK_ID": str(number), "TASK_COUNT": "2"}
+        array = {f"SLURM_ARRAY_{name}": value for name, value in settings.items()}
+        return self.job(list(command or training), log, **array)
 
 
 def test_a_part_whose_time_is_up_is_queued_again_and_all_parts_make_the_study(
@@ -89,6 +89,18 @@ def test_an_error_is_the_code_of_the_script(tmp_path: Path) -> None:
         assert task.end() == 2
     assert "none.toml" in task.said
     assert array.calls.read_text() == ""
+
+
+def test_parts_of_an_analysis_and_their_merge(example: Example, tmp_path: Path) -> None:
+    out = shutil.copytree(example.file.with_name("out"), tmp_path / "study")
+    array = Array(tmp_path, example.file)
+    command = (SCRIPTS / "analyze.sbatch", out, "--budget", 2000)
+    with array.task(1, "part1", *command) as task:
+        assert task.end() == 0, task.said
+    assert "shard 1/2 computed" in task.said
+    with array.job(list(command), "merge") as merge:
+        assert merge.end() == 1, merge.said
+    assert "2/2" in merge.said
 
 
 @pytest.mark.parametrize("script", sorted(path.name for path in SCRIPTS.glob("*.sbatch")))

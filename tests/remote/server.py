@@ -1,7 +1,8 @@
 """An S3 server for tests, whose requests fail as often as they are told to.
 
 Run as a program it serves moto's S3 on a free port of 127.0.0.1, or of the address that it is given, and
-prints that port. `/_control` answers GET with the requests since the last GET, and takes new `Faults` as JSON.
+prints that port. `/_control` answers GET with the requests since the last GET, and takes new `Faults` as
+JSON.
 """
 
 import json
