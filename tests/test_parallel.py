@@ -107,6 +107,21 @@ def test_what_a_killed_worker_had_runs_again_and_what_kills_is_named(tmp_path: P
     assert all(own.value == number for number, own in found.items() if number != 2)
 
 
+def _signalled(folder: Path, number: int) -> int:
+    if number == 1 and not (folder / "once").exists():
+        (folder / "once").touch()
+        os.kill(os.getpid(), signal.SIGTERM)
+        stopping.raise_if_asked()
+    return number
+
+
+def test_a_worker_that_alone_was_asked_to_stop_costs_nothing(tmp_path: Path) -> None:
+    with parallel.opened(parallel.Workers(jobs=2)) as pool:
+        found = list(pool.outcomes(_signalled, [(n,) for n in range(6)], (tmp_path,)))
+    assert sorted(own.value for own in found) == list(range(6))
+    assert not any(own.stopped or own.error for own in found)
+
+
 def test_a_worker_with_other_versions_computes_nothing() -> None:
     other = task.Origin(versions={"masklab": metadata.version("masklab"), "torch": "0.1"})
     found = task.attempt(other, 4, operator.add, (2,), 1)

@@ -109,7 +109,7 @@ def gather(
     if not fits(len(ids), len(sizes), memory):
         why = (
             f"distances of all pairs of {len(ids):,} members and {len(sizes)} layers need about "
-            f"{_needed(len(ids), len(sizes)) / 1e6:,.0f} MB and --memory is {memory / 1e6:,.0f} MB: only "
+            f"{needed(len(ids), len(sizes)) / 1e6:,.0f} MB and --memory is {memory / 1e6:,.0f} MB: only "
             "what takes time linear in the members is measured"
         )
         return Material(archive, design, counted, None, [], why)
@@ -122,7 +122,7 @@ def gather(
         advance=advance,
     )
     number = twins.replicates(len(ids), sum(sizes)) if ids else 0
-    spare = memory - _needed(len(ids), len(sizes))
+    spare = memory - needed(len(ids), len(sizes))
     number = min(number, 1 + spare // max(1, _counts_of(len(ids), len(sizes))))
     matched = twins.distances(
         distances,
@@ -170,7 +170,7 @@ def fits(members: int, layers: int, memory: int) -> bool:
         >>> fits(2500, 9, 2 * 10**9), fits(10_000, 9, 2 * 10**9)
         (True, False)
     """
-    return _needed(members, layers) <= memory
+    return needed(members, layers) <= memory
 
 
 def _counts_of(members: int, layers: int) -> int:
@@ -178,7 +178,8 @@ def _counts_of(members: int, layers: int) -> int:
     return 8 * layers * members**2
 
 
-def _needed(members: int, layers: int) -> int:
+def needed(members: int, layers: int) -> int:
+    """Bytes that the distances of all pairs take."""
     return 8 * members**2 * (2 * layers + _FLOATS_PER_PAIR)  # the counts of members, and of one twin
 
 

@@ -65,6 +65,11 @@ class Stock:
         """Whether the failure of a member's training is stored."""
         return f"{index:04d}{_FAILURE}" in self._listed(population)
 
+    def settled(self, name: str) -> bool:
+        """Whether a member, by its id, is stored, or known to fail."""
+        population, _, index = name.rpartition("/")
+        return self.member(population, int(index)) or self.failure(population, int(index))
+
     def _listed(self, population: str) -> dict[str, str]:
         if population not in self._names:
             self._names[population] = files.listing(self._directory / MEMBERS / population)

@@ -55,8 +55,8 @@ def _remote(path: "UPath", data: bytes) -> bool:
         path.fs.pipe_file(path.path, data, mode="create")
     except FileExistsError:
         return False
-    except Exception as error:  # every backend has exceptions of its own
+    except Exception:  # every backend has exceptions of its own, also for not knowing conditions
         if files.exists(path):
             return False
-        raise ArchiveError(f"cannot write {path}: {type(error).__name__}") from error
+        remote.write_atomic(path, data)
     return True

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from masklab import stopping
 from masklab.errors import ArchiveError
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ TEMPORARY = ".masklab-"
 
 _TRIES = 100
 """How often a lock is tried whose folder another process removes."""
+
+_LOCK_S = 0.05
 
 _LOCKLESS = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
@@ -224,7 +227,7 @@ def _acquire(lock: "filelock.BaseFileLock", path: Path, wait: bool) -> Hold:
         except OSError as error:
             raise ArchiveError(f"cannot make {path.parent}: {error.strerror or error}") from error
         try:
-            lock.acquire(blocking=wait)
+            _take(lock, wait)
             return Hold.MINE
         except filelock.Timeout:
             return Hold.OTHERS
@@ -242,6 +245,21 @@ def _acquire(lock: "filelock.BaseFileLock", path: Path, wait: bool) -> Hold:
                 raise ArchiveError(f"cannot lock {path}: {error.strerror or error}") from error
             return Hold.IMPOSSIBLE
     raise ArchiveError(f"cannot lock {path}: its folder goes away again and again")
+
+
+def _take(lock: "filelock.BaseFileLock", wait: bool) -> None:
+    """Acquire a lock; whoever waits for it can be asked to stop."""
+    import filelock
+
+    while True:
+        try:
+            lock.acquire(blocking=False)
+            return
+        except filelock.Timeout:
+            if not wait:
+                raise
+        stopping.raise_if_asked()
+        time.sleep(_LOCK_S)
 
 
 def sweep_temporaries(folder: Path, older_than_s: float) -> int:

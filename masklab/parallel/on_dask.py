@@ -38,8 +38,8 @@ def opened(workers: Workers) -> Iterator["Pool"]:
         import distributed
     except ImportError as error:
         raise ConfigError(f"--backend dask needs more: pip install 'masklab[dask]' ({error})") from error
-    logging.getLogger("distributed").setLevel(logging.ERROR)  # lost workers are told by masklab
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_quiet())
         if workers.address is None:
             cluster = stack.enter_context(_local(workers))
             client = stack.enter_context(distributed.Client(cluster))
@@ -47,7 +47,30 @@ def opened(workers: Workers) -> Iterator["Pool"]:
         else:
             client = stack.enter_context(_connected(workers.address))
             asker = Origin()
+            _require_gpus(client, workers)
         yield Pool(client, workers, asker)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Lost workers and schedulers are told by masklab, in a line."""
+    log = logging.getLogger("distributed")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
+def _require_gpus(client: "distributed.Client", workers: Workers) -> None:
+    share = workers.gpus_per_job
+    known = client.scheduler_info(n_workers=-1)["workers"].values()
+    if share is not None and all(own.get("resources", {}).get("GPU", 0) < share for own in known):
+        raise ConfigError(
+            f"--gpus-per-job {share:g}: no worker of {workers.address} offers so much of a GPU; start them "
+            "with --resources GPU=1"
+        )
 
 
 def _local(workers: Workers) -> "distributed.LocalCluster":
@@ -57,10 +80,9 @@ def _local(workers: Workers) -> "distributed.LocalCluster":
         n_workers=workers.jobs or processes.cores(),
         threads_per_worker=1,
         processes=True,
-        dashboard_address=None,  # pyright: ignore[reportArgumentType]
+        dashboard_address="127.0.0.1:0",
         memory_limit=0,  # pyright: ignore[reportArgumentType]
-        resources=None if workers.gpus_per_job is None else {"GPU": 1},
-        silence_logs=logging.ERROR,
+        silence_logs=logging.CRITICAL,
     )
 
 
@@ -109,7 +131,8 @@ class Pool:
         self._client, self._asker = client, asker
         self._limit = workers.jobs
         gpus = workers.gpus_per_job
-        self._resources = None if gpus is None else {"GPU": gpus}
+        counted = workers.address is not None  # here, --jobs says how many share one
+        self._resources = {"GPU": gpus} if gpus is not None and counted else None
 
     @property
     def slots(self) -> int:
@@ -145,6 +168,7 @@ class _Work:
         self._tries = [0] * len(calls)
         self._numbers: dict[Any, int] = {}
         self._shared: list[Any] = []
+        self._times, self._sent = 0, [0] * len(calls)
 
     def outcomes(self, most: int) -> Iterator[Outcome]:
         """All outcomes, with so many tasks at a time with the scheduler."""
@@ -172,6 +196,7 @@ class _Work:
 
     def _share(self) -> None:
         """Send what all tasks need to all workers once: it lives as long as one of them."""
+        self._times += 1
         try:
             self._client.wait_for_workers(1, timeout=_FIRST_WORKER_S)
             self._shared = [
@@ -186,6 +211,7 @@ class _Work:
 
     def _submit(self, number: int) -> Any:
         self._tries[number] += 1
+        self._sent[number] = self._times
         future = self._client.submit(
             task.attempt,
             self._asker,
@@ -213,7 +239,8 @@ class _Work:
                     "the Dask scheduler is gone; what is written stays, and the same command goes on"
                 ) from error
             if self._tries[number] < _TRIES:
-                self._share()
+                if self._sent[number] == self._times:  # else it was sent again since
+                    self._share()
                 return None
             text = f"it was lost {_TRIES} times"
         except Exception as error:  # the worker could not even begin, for instance without masklab

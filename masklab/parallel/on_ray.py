@@ -52,7 +52,8 @@ def _start(workers: Workers) -> None:
 
     settings: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     if workers.address is None:
-        settings |= {"num_cpus": workers.jobs or processes.cores(), "include_dashboard": False}
+        cpus = workers.jobs * workers.threads or processes.cores()
+        settings |= {"num_cpus": cpus, "include_dashboard": False}
     try:
         _knock(workers.address)
         ray.init(address=workers.address or "local", **settings)
@@ -65,6 +66,15 @@ def _start(workers: Workers) -> None:
             "ray://host:port, or auto on a host of the cluster"
         ) from error
     stopping.listen_again()  # Ray ends a process at SIGTERM
+    there, share = ray.cluster_resources(), workers.gpus_per_job
+    if share is not None and there.get("GPU", 0) < share:
+        ray.shutdown()
+        raise ConfigError(f"--gpus-per-job {share:g}: the Ray cluster has {there.get('GPU', 0):g} GPUs")
+    if there.get("CPU", 0) < workers.threads:
+        ray.shutdown()
+        raise ConfigError(
+            f"the Ray cluster has {there.get('CPU', 0):g} CPUs, and a task takes {workers.threads}"
+        )
 
 
 def _knock(address: str | None) -> None:
@@ -89,7 +99,7 @@ class Pool:
         """Tasks that the present workers take side by side."""
         import ray
 
-        there = int(ray.cluster_resources().get("CPU", 1))
+        there = int(ray.cluster_resources().get("CPU", 1)) // self._workers.threads
         return max(1, min(self._workers.jobs or there, there))
 
     def outcomes(
@@ -107,7 +117,9 @@ class Pool:
 
         gpus = self._workers.gpus_per_job
         remote = ray.remote(task.attempt).options(
-            num_cpus=1, max_retries=_RETRIES, **({} if gpus is None else {"num_gpus": gpus})
+            num_cpus=self._workers.threads,
+            max_retries=_RETRIES,
+            **({} if gpus is None else {"num_gpus": gpus}),
         )
         shared = [ray.put(own) for own in common]
         left = iter(range(len(calls)))

@@ -27,12 +27,14 @@ class Workers:
         address: Of a cluster that is there; None: one is started, on this machine.
         jobs: Tasks side by side; 0: as many as there are cores, or workers.
         gpus_per_job: Share of a GPU that a task takes; None: the cluster does not count GPUs.
+        threads: Processor threads of a task.
     """
 
     backend: str = "loky"
     address: str | None = None
     jobs: int = 0
     gpus_per_job: float | None = None
+    threads: int = 1
 
     def check(self) -> None:
         """Raise a ConfigError for workers that cannot be."""

@@ -62,12 +62,14 @@ def running(function: Callable[..., T], calls: Sequence[tuple[Any, ...]], jobs: 
         raise
 
 
-@cache
 def origin() -> Origin:
     """This process, as its workers on this machine know it."""
-    return Origin(
-        Path(tempfile.gettempdir()) / f"masklab-stop-{os.getpid()}-{secrets.token_hex(6)}", os.getpid()
-    )
+    return _origin(os.getpid())
+
+
+@cache
+def _origin(process: int) -> Origin:
+    return Origin(Path(tempfile.gettempdir()) / f"masklab-stop-{process}-{secrets.token_hex(6)}", process)
 
 
 @contextmanager
@@ -138,17 +140,20 @@ class Pool:
 
 def _alone(number: int, row: tuple[Any, ...]) -> Outcome:
     """Run one task in a worker of its own, so that nobody else is hit should it be killed."""
-    from joblib.externals import loky
+    from joblib.externals.loky import ProcessPoolExecutor
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
     if stopping.asked():
         return Outcome(number, stopped=True)
+    worker = ProcessPoolExecutor(max_workers=1)  # not the one that joblib uses again
     try:
-        return loky.get_reusable_executor(max_workers=1).submit(task.attempt, *row).result()
+        return worker.submit(task.attempt, *row).result()
     except BrokenProcessPool:
         return Outcome(
             number, error=MasklabError(f"{_KILLED}; the same command tries again, a smaller batch needs less")
         )
+    finally:
+        worker.shutdown()
 
 
 def _parallel(function: Callable[..., T], rows: Sequence[tuple[Any, ...]], jobs: int) -> Iterator[T]:

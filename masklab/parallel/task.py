@@ -18,6 +18,9 @@ from masklab.errors import MasklabError
 
 _LOOK_S = 0.5
 
+_ALONE_S = 1.0
+"""How long the process that hands tasks out has to say that it was asked to stop, too."""
+
 
 @cache
 def versions() -> dict[str, str]:
@@ -34,12 +37,14 @@ class Outcome:
         value: What the function gave.
         error: Why it gave nothing.
         stopped: Whether it was left because somebody asked to stop.
+        trace: Where an error arose that nobody expected, as Python prints it.
     """
 
     number: int
     value: Any = None
     error: MasklabError | None = None
     stopped: bool = False
+    trace: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,17 @@ def attempt(
     if foreign:
         return Outcome(number, error=MasklabError(foreign))
     with _ALONE:
-        return guarded(number, function, (*common, *call))
+        outcome = guarded(number, function, (*common, *call))
+    if outcome.stopped and origin.parent is not None:
+        _leave_if_alone(origin)
+    return outcome
+
+
+def _leave_if_alone(origin: Origin) -> None:
+    """End a worker that got a signal by itself: the others go on, and what it had goes to another one."""
+    time.sleep(_ALONE_S)
+    if origin.stop is not None and not origin.stop.exists() and os.getppid() == origin.parent:
+        os._exit(1)
 
 
 def _foreign(wanted: dict[str, str]) -> str:
@@ -102,7 +117,8 @@ def guarded(number: int, function: Callable[..., Any], arguments: Sequence[Any])
     except stopping.Stopped:
         return Outcome(number, stopped=True)
     except Exception as error:  # one task's failure is not that of the others
-        return Outcome(number, error=portable(error))
+        trace = "" if isinstance(error, MasklabError) else traceback.format_exc()
+        return Outcome(number, error=portable(error), trace=trace)
 
 
 def portable(error: BaseException) -> MasklabError:

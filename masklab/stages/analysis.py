@@ -105,7 +105,13 @@ def analyze(
         _prepare(out)
     parts, missing = _parts(archive, workers, memory, listener, write=not merge, **landscape)
     if merge:
-        parts.require()
+        try:
+            parts.require()
+        except sharing.IncompleteError:
+            if inputs.current(out) is None:
+                raise
+            listener.note("the present members are analyzed already, and their parts put together")
+            return folder / inputs.RESULTS
         _prepare(out)
     elif backend != "loky":
         sharing.on_workers(parts, workers, listener)

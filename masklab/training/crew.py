@@ -1,11 +1,13 @@
 """Who trains: workers, opened when they are first needed, and what became of each cohort."""
 
+import logging
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
 from masklab import data as datasets
-from masklab import parallel, progress
+from masklab import parallel, progress, stopping
 from masklab.archive import files
 from masklab.archive.member import member_id
 from masklab.errors import ConfigError, MasklabError
@@ -14,6 +16,8 @@ from masklab.training import device as devices
 from masklab.training import plan as plans
 from masklab.training import survey as surveys
 from masklab.training import watch
+
+log = logging.getLogger(__name__)
 
 
 def device(wanted: str, workers: parallel.Workers) -> str:
@@ -67,7 +71,7 @@ class Crew:
         self._listener.note(f"measuring how fast a step is {where} (once per directory)")
         if self._workers.address is None:
             return _measure(record, plan, self._data)
-        (found,) = self._opened(self._workers).outcomes(_measure, [(record, plan, self._data)])
+        (found,) = self.opened(self._workers).outcomes(_measure, [(record, plan, self._data)])
         if found.error is not None:
             raise found.error
         return found.value
@@ -88,17 +92,24 @@ class Crew:
         settled = {field: work.plan[field] for field in plans.SETTLED}
         self._shared = (out.absolute(), settled, self._data, checkpoint_s)
         self._gpus = devices.gpus(work.plan["device"]) if self._workers.backend == "loky" else 0
-        self._opened(self._fitting(out, work))
+        self.opened(self.fitting(out, work))
 
-    def _fitting(self, out: files.Location, work: surveys.Work) -> parallel.Workers:
-        """What was asked for, as far as the place and the memory allow."""
-        workers = self._workers
-        if workers.backend != "loky":
-            if files.workers(out, 2) < 2:
-                raise ConfigError(f"{out} is not seen by other processes; give an --out that workers see")
+    def fitting(self, out: files.Location, work: surveys.Work) -> parallel.Workers:
+        """What was asked for, as far as the place and the memory allow.
+
+        Raises:
+            ConfigError: Other processes do not see the place.
+        """
+        device, threads = work.plan["device"], work.plan["threads"]
+        workers = replace(self._workers, threads=threads)
+        if workers.backend != "loky" and files.workers(out, 2) < 2:
+            raise ConfigError(f"{out} is not seen by other processes; give an --out that workers see")
+        if workers.address is not None:
             return workers
-        asked = workers.jobs or devices.jobs(work.plan["device"], work.plan["threads"], workers.gpus_per_job)
-        asked = files.workers(out, asked)
+        usual = devices.jobs(device, threads, workers.gpus_per_job)
+        asked = files.workers(out, workers.jobs or usual)
+        if device == "cuda" and workers.gpus_per_job is not None:
+            asked = min(asked, usual)
         jobs = plans.fitting_workers(work.record, work.plan, asked)
         if jobs < asked:
             self._listener.note(
@@ -106,7 +117,12 @@ class Crew:
             )
         return replace(workers, jobs=jobs)
 
-    def _opened(self, workers: parallel.Workers) -> parallel.Pool:
+    def opened(self, workers: parallel.Workers) -> parallel.Pool:
+        """The workers that are there, or these, opened now.
+
+        Raises:
+            ConfigError: There are none.
+        """
         if self._pool is None:
             self._pool = self._stack.enter_context(parallel.opened(workers))
         return self._pool
@@ -124,13 +140,18 @@ class Crew:
         )
         busy = []
         with watch.watching(self._out, units, self._listener) as finished:
-            for found in self._opened(self._workers).outcomes(
+            for found in self.opened(self._workers).outcomes(
                 _task, [(self._gpu(at), cohort, wait) for at, cohort in enumerate(cohorts)], self._shared
             ):
                 cohort = cohorts[found.number]
+                if found.stopped and stopping.asked():
+                    continue
                 if found.stopped:
+                    self._note(cohort, MasklabError("its worker alone was asked to stop"))
                     continue
                 if found.error is not None:
+                    if found.trace:
+                        log.error("%s", found.trace)
                     self._note(cohort, found.error)
                     continue
                 self._worked = True
@@ -150,9 +171,23 @@ class Crew:
         names = [member_id(cohort["population"], index) for index in cohort["indices"]]
         self._outcome.lost.setdefault(str(error), []).extend(names)
 
-    def raise_if_nothing_works(self) -> None:
-        """Where no cohort could be trained, the first reason is that of the whole command."""
+    def conclude(self, stored: Callable[[str], bool]) -> None:
+        """Say what was not trained; where no cohort could be, the first reason is that of the whole command.
+
+        Args:
+            stored: Whether a member is stored, or known to fail.
+
+        Raises:
+            MasklabError: Nothing could be trained.
+        """
+        lost = self._outcome.lost
+        for cause, names in list(lost.items()):
+            lost[cause] = [name for name in names if not stored(name)]
+            if not lost[cause]:
+                del lost[cause]
         if self._errors and not self._worked:
+            for cause in list(lost)[1:]:
+                self._listener.note(f"{cause}")
             raise self._errors[0]
 
 

@@ -48,10 +48,6 @@ class Wishes:
             raise ConfigError(unknown("engine", self.engine, engines))
         if self.precision is not None and self.precision not in get_args(choice.Precision):
             raise ConfigError(unknown("precision", self.precision, get_args(choice.Precision)))
-        if self.threads is not None and not 1 <= self.threads <= parallel.cores():
-            raise ConfigError(
-                f"--threads {self.threads}: expected 1 to {parallel.cores()}, the number of cores"
-            )
 
 
 def read_or_make(
@@ -173,18 +169,19 @@ def _cohort_members(record: dict[str, Any], population: dict[str, Any], plan: di
     Raises:
         ConfigError: Not one member fits.
     """
-    device, need = plan["device"], _need(record, population, plan)
+    device, own = plan["device"], need(record, population, plan)
     beside = 1 if device == "cuda" else max(1, parallel.cores() // plan["threads"])
-    fitting = need.largest(plan["memory_bytes"] // beside) or min(1, need.largest(plan["memory_bytes"]))
+    fitting = own.largest(plan["memory_bytes"] // beside) or min(1, own.largest(plan["memory_bytes"]))
     if not fitting:
         raise ConfigError(
-            f"one member of population {population['name']!r} takes about {need.of(1) / 2**30:.1f} GiB, "
+            f"one member of population {population['name']!r} takes about {own.of(1) / 2**30:.1f} GiB, "
             f"{plan['memory_bytes'] / 2**30:.1f} GiB are free; give a smaller training.batch_size or network"
         )
     return min(COHORT_MEMBERS[device], fitting)
 
 
-def _need(record: dict[str, Any], population: dict[str, Any], plan: dict[str, Any]) -> memory.Need:
+def need(record: dict[str, Any], population: dict[str, Any], plan: dict[str, Any]) -> memory.Need:
+    """What a cohort of a population takes, whatever its size."""
     return memory.need(
         sum(layer["size"] for layer in record["network"]["layers"]),
         2 if record["training"]["optimizer"] == "adam" else 1,  # as in `optimizer`, without torch
@@ -199,7 +196,7 @@ def fitting_workers(record: dict[str, Any], plan: dict[str, Any], asked: int) ->
     """Worker processes whose cohorts fit into the memory side by side: 1 to those asked for."""
     largest = max(
         (
-            _need(record, population, plan).of(len(cohort["indices"]))
+            need(record, population, plan).of(len(cohort["indices"]))
             for population in record["populations"]
             for cohort in plan["cohorts"]
             if cohort["population"] == population["name"]

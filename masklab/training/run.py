@@ -12,6 +12,7 @@ from masklab.errors import ArchiveError, ConfigError
 from masklab.progress import Listener
 from masklab.study import Study
 from masklab.training import crew as crews
+from masklab.training import device as devices
 from masklab.training import plan as plans
 from masklab.training import record as records
 from masklab.training import shards
@@ -54,7 +55,7 @@ class Options:
     @property
     def workers(self) -> parallel.Workers:
         """Who trains."""
-        return parallel.Workers(self.backend, self.address, self.jobs, self.gpus_per_job)
+        return parallel.Workers(self.backend, self.address, self.jobs, self.gpus_per_job, self.threads or 1)
 
 
 def train(study: Study, out: files.Location, options: Options, listener: Listener) -> Outcome:
@@ -71,19 +72,14 @@ def train(study: Study, out: files.Location, options: Options, listener: Listene
         DataError: The data set cannot be read.
         ArchiveError: A stored file is damaged, or nothing can be written.
     """
-    started, device = time.monotonic(), options.device
-    plans.Wishes(None, options.engine, options.precision, options.threads).check()
-    options.workers.check()
+    started = time.monotonic()
+    check(options)
     data = datasets.load(study.data.name, study.data.path, study.data.download)
     record = records.resolve(study, data)
-    wanted = None
-    if device != "auto" or not files.exists(out / directory.PLAN):
-        wanted = crews.device(device, options.workers)
-    wishes = plans.Wishes(wanted, options.engine, options.precision, options.threads)
-    _refuse_foreign(out)
+    refuse_foreign(out)
     files.sweep_temporaries(out)
     with crews.Crew(options.workers, data, listener) as crew:
-        work = _settle(study, out, record, wishes, options, crew, listener)
+        work = _settle(study, out, record, options, crew, listener)
         if work.unchanged:
             return work.outcome
         if work.pending:
@@ -96,7 +92,6 @@ def _settle(
     study: Study,
     out: files.Location,
     record: dict[str, Any],
-    wishes: plans.Wishes,
     options: Options,
     crew: crews.Crew,
     listener: Listener,
@@ -104,27 +99,67 @@ def _settle(
     """What is to be done and how, written down before the first step."""
     with files.locked(out) as alone:  # another process may be growing the same study
         fresh = not files.exists(out / directory.PLAN)
+        wishes = wished(options, fresh=fresh)
         work = surveys.survey(study, out, record, wishes, options.retry_failed, crew.measure, options.shard)
         if work.pending:
             crew.require(work.plan["device"])  # a plan made for a GPU needs one
             known = work.record["warnings"]
             known += [caution for caution in plans.cautions(work.plan) if caution not in known]
         _tidy(out, surveys.finished(work.stock, work.plan), "checkpoint", "progress", "lock")
-        for note in work.record["warnings"]:
-            listener.note(f"{note['where']}: {note['text']}")
-        if work.unchanged:
-            return work
-        if not alone:
-            listener.note(f"{out} cannot be locked: let one process at a time add members or populations")
-        command = ["masklab", *map(places.without_secrets, sys.argv[1:])]
-        work.record["provenance"] = records.provenance(command, work.stored)
-        files.write_json(out / directory.STUDY, work.record)
-        if alone or not fresh:
-            files.write_json(out / directory.PLAN, work.plan)
-            return work
-        if first.write_json(out / directory.PLAN, work.plan):
-            return work
-    return _settle(study, out, record, wishes, options, crew, listener)  # by the plan of who was quicker
+        settled = work.unchanged or _written(out, work, alone=alone, fresh=fresh)
+    if not settled:
+        return _settle(study, out, record, options, crew, listener)  # by the plan of who was quicker
+    for note in work.record["warnings"]:
+        listener.note(f"{note['where']}: {note['text']}")
+    if not work.mine:
+        groups = len(shards.groups(work.plan, work.record))
+        listener.note(
+            f"part {options.shard} has nothing to do: the study has {progress.plural(groups, 'part')}"
+        )
+    if not alone and not work.unchanged:
+        listener.note(f"{out} cannot be locked: let one process at a time add members or populations")
+    return work
+
+
+def check(options: Options) -> None:
+    """Refuse options that cannot be.
+
+    Raises:
+        ConfigError: One is not allowed.
+    """
+    plans.Wishes(None, options.engine, options.precision, options.threads).check()
+    options.workers.check()
+    if options.device not in devices.KINDS:
+        raise ConfigError(f"unknown device {options.device!r}; known: {', '.join(devices.KINDS)}")
+    threads, cores = options.threads or 1, parallel.cores()
+    if options.address is None and not 1 <= threads <= cores:
+        raise ConfigError(f"--threads {threads}: expected 1 to {cores}, the number of cores")
+
+
+def wished(options: Options, *, fresh: bool) -> plans.Wishes:
+    """What the options say of a plan; `auto` is what an older plan says.
+
+    Args:
+        options: How to train.
+        fresh: Whether there is no plan yet.
+
+    Raises:
+        ConfigError: The device is unknown, or not there.
+    """
+    device = crews.device(options.device, options.workers) if fresh or options.device != "auto" else None
+    return plans.Wishes(device, options.engine, options.precision, options.threads)
+
+
+def _written(out: files.Location, work: surveys.Work, *, alone: bool, fresh: bool) -> bool:
+    """Write down what is to be done; False where another process was quicker to make a plan."""
+    command = ["masklab", *map(places.without_secrets, sys.argv[1:])]
+    work.record["provenance"] = records.provenance(command, work.stored)
+    files.write_json(out / directory.STUDY, work.record)
+    if fresh and not alone:
+        return first.write_json(out / directory.PLAN, work.plan)
+    if fresh or files.read_json(out / directory.PLAN) != work.plan:
+        files.write_json(out / directory.PLAN, work.plan)
+    return True
 
 
 def _train(
@@ -143,9 +178,9 @@ def _train(
         if busy:
             listener.note(f"waiting: another process is training {progress.plural(len(busy), 'cohort')}")
             crew.train(busy, wait=True)
-    crew.raise_if_nothing_works()
     stock = directory.Stock(out)
     surveys.count(study, stock, work)
+    crew.conclude(stock.settled)
     _tidy(out, surveys.finished(stock, {"cohorts": work.pending}), "progress", "lock")
 
 
@@ -167,7 +202,13 @@ def _tidy(out: files.Location, cohorts: list[dict[str, Any]], *kinds: str) -> No
     files.remove_empty(folder)
 
 
-def _refuse_foreign(out: files.Location) -> None:
+def refuse_foreign(out: files.Location) -> None:
+    """Refuse a directory in which members of this study cannot be.
+
+    Raises:
+        ConfigError: It holds imported masks only.
+        ArchiveError: It is a file, or lacks what new members would have to match.
+    """
     for folder in (out, out / directory.MEMBERS):
         files.refuse_file(folder)
     if files.exists(out / directory.STUDY) and directory.read_study(out)["recipe_digest"] is None:

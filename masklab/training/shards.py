@@ -58,8 +58,18 @@ def own(plan: Mapping[str, Any], record: Mapping[str, Any], shard: Shard) -> set
         record: The resolved study.
         shard: Which part.
     """
-    groups = _together(plan["cohorts"], {p["name"]: p["options"].get("of") for p in record["populations"]})
-    return {cohort for place, group in enumerate(groups) if shard.owns(place) for cohort in group}
+    found = groups(plan, record)
+    return {cohort for place, group in enumerate(found) if shard.owns(place) for cohort in group}
+
+
+def groups(plan: Mapping[str, Any], record: Mapping[str, Any]) -> list[list[str]]:
+    """Ids of cohorts that cannot be trained apart; more parts than there are groups have nothing to do.
+
+    Args:
+        plan: The study's plan.
+        record: The resolved study.
+    """
+    return _together(plan["cohorts"], {p["name"]: p["options"].get("of") for p in record["populations"]})
 
 
 def _together(cohorts: Sequence[Mapping[str, Any]], sources: Mapping[str, str | None]) -> list[list[str]]:

@@ -81,12 +81,13 @@ def survey(
     own = [cohort for cohort in plan["cohorts"] if cohort["id"] in cohorts]
     mine = {member.member_id(cohort["population"], index) for cohort in own for index in cohort["indices"]}
     outcome.failed = [name for name in outcome.failed if name in mine]
+    outcome.present = _present(study, stock, mine)
     if retry_failed and outcome.failed:  # forgotten once, however many processes try again
         for population, _, index in (failed.rpartition("/") for failed in outcome.failed):
             files.remove(directory.failure_path(out, population, int(index)))
         stock, outcome.failed = directory.Stock(out), []
-    pending = _pending(study, stock, own, outcome)
-    return Work(stored, merged, plan, stock, outcome, pending, mine)
+    left = pending(study, stock, own, outcome)
+    return Work(stored, merged, plan, stock, outcome, left, mine)
 
 
 def finished(stock: directory.Stock, plan: dict[str, Any]) -> list[dict[str, Any]]:
@@ -127,7 +128,7 @@ def _take_stock(study: Study, out: files.Location, stock: directory.Stock, recor
     return outcome
 
 
-def _pending(
+def pending(
     study: Study, stock: directory.Stock, cohorts: list[dict[str, Any]], outcome: Outcome
 ) -> list[dict[str, Any]]:
     """Cohorts of this study's populations with a member that is neither stored nor known to fail."""
@@ -156,6 +157,12 @@ def count(study: Study, stock: directory.Stock, work: Work) -> None:
     """Count what is there now, whoever trained it."""
     outcome = work.outcome
     asked = [(own.name, index) for own in study.population for index in range(own.members)]
-    outcome.present = sum(stock.member(*own) for own in asked) - len(outcome.written)
+    outcome.present = _present(study, stock, work.mine) - len(outcome.written)
     failed = [own for own in asked if stock.failure(*own) and not stock.member(*own)]
     outcome.failed = [name for own in failed if (name := member.member_id(*own)) in work.mine]
+
+
+def _present(study: Study, stock: directory.Stock, mine: set[str]) -> int:
+    """How many members of a part are stored."""
+    asked = [(own.name, index) for own in study.population for index in range(own.members)]
+    return sum(stock.member(*own) and member.member_id(*own) in mine for own in asked)

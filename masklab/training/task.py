@@ -1,6 +1,7 @@
 """One cohort as a task: reads the study's directory, trains, writes the members that are missing."""
 
 import contextlib
+import platform
 from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
@@ -61,6 +62,11 @@ def _run(
     data: datasets.Data,
     checkpoint_s: float,
 ) -> dict[str, Any]:
+    if not files.exists(out / directory.STUDY):
+        raise ArchiveError(
+            f"{out} holds no study on {platform.node()}: workers need to see the study's directory under "
+            "the name that the command gives it"
+        )
     record, plan = files.read_json(out / directory.STUDY), files.read_json(out / directory.PLAN)
     if cohort not in plan["cohorts"] or any(plan[field] != value for field, value in settled.items()):
         raise ArchiveError(
@@ -131,15 +137,23 @@ def _fail(out: files.Location, population: dict[str, Any], index: int, cause: st
 def _sources(
     out: files.Location, population: dict[str, Any], cohort: dict[str, Any]
 ) -> tuple[list[Member], dict[int, str]]:
-    """The members that a control is made from; index → cause where one is not there."""
+    """The members that a control is made from; index → cause where one failed or is damaged.
+
+    Raises:
+        ArchiveError: One is neither stored nor failed.
+    """
     of: str | None = population["options"].get("of")
-    found, orphans = [], {}
+    found, orphans, stock = [], {}, directory.Stock(out)
     if of is None:
         return found, orphans
     for index in cohort["indices"]:
         try:
             found.append(Member(directory.member_path(out, of, index)))
         except ArchiveError as error:
+            if not (stock.member(of, index) or stock.failure(of, index)):
+                raise ArchiveError(
+                    f"{member.member_id(of, index)}, its source, is not trained yet"
+                ) from error
             orphans[index] = f"its source cannot be read: {error}"
     return found, orphans
 

@@ -4,6 +4,7 @@ import errno
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import upath
@@ -66,13 +67,26 @@ def test_a_disk_that_refuses_is_one_line(tmp_path: Path, monkeypatch: pytest.Mon
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_store_that_fails_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stores_without_conditions_are_written_all_the_same_and_failures_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = files.location(f"memory://{tmp_path.name}/plan.json")
     assert isinstance(place, upath.UPath)
+    really = type(place.fs).pipe_file
+
+    def unconditional(*given: Any, **options: Any) -> None:
+        if options:
+            raise TypeError("unexpected keyword argument 'mode'")
+        really(*given)
+
+    monkeypatch.setattr(type(place.fs), "pipe_file", unconditional)
+    assert first.write_json(place, [1])
+    assert not first.write_json(place, [2])
+    assert files.read_json(place) == [1]
 
     def refuse(*_: object, **__: object) -> None:
-        raise ValueError("no")
+        raise ValueError("no\nroom")
 
     monkeypatch.setattr(type(place.fs), "pipe_file", refuse)
-    with pytest.raises(ArchiveError, match=r"cannot write memory://.*: ValueError"):
-        first.write_json(place, [1])
+    with pytest.raises(ArchiveError, match=r"cannot write memory://.*: no room"):
+        first.write_json(place.parent / "other.json", [1])

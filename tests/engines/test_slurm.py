@@ -13,7 +13,7 @@ from tests.conftest import member_bytes
 
 from .conftest import FLAGS, MEMBERS, Example
 from .processes import Program
-from .test_signals import begun
+from .test_signals import begun, steps, went_on
 
 SCRIPTS = Path(__file__).parents[2] / "docs" / "slurm"
 
@@ -58,7 +58,7 @@ class Array:
 def test_a_part_whose_time_is_up_is_queued_again_and_all_parts_make_the_study(
     example: Example, tmp_path: Path
 ) -> None:
-    array = Array(tmp_path, example.file)
+    array, before = Array(tmp_path, example.file), {}
     for name, send, code, asked in (
         ("SIGTERM", os.killpg, 143, ""),  # to the script and all that it started, so that masklab has two
         ("SIGUSR1", os.kill, 138, "requeue 71_1\n"),  # to the script alone
@@ -70,7 +70,10 @@ def test_a_part_whose_time_is_up_is_queued_again_and_all_parts_make_the_study(
             assert task.leaves_nothing()
         assert f"stopped by {name}" in task.said
         assert array.calls.read_text() == asked
-        assert list(array.out.glob("checkpoints/*.checkpoint"))
+        after = steps(array.out)
+        assert after
+        assert went_on(before, after)
+        before = after
         for file in array.out.glob("checkpoints/*.progress"):
             file.unlink()
     trained = []
@@ -100,7 +103,7 @@ def test_parts_of_an_analysis_and_their_merge(example: Example, tmp_path: Path) 
     assert "shard 1/2 computed" in task.said
     with array.job(list(command), "merge") as merge:
         assert merge.end() == 1, merge.said
-    assert "2/2" in merge.said
+    assert "run the shards that are missing" in merge.said
 
 
 @pytest.mark.parametrize("script", sorted(path.name for path in SCRIPTS.glob("*.sbatch")))

@@ -201,6 +201,7 @@ def test_a_checkpoint_that_cannot_be_used_is_put_aside(
     path = _interrupted(of, train, tmp_path / "out", gradients)
     change, message = DAMAGES[damage]
     path.write_bytes(change(path.read_bytes(), tmp_path / "copy"))
+    caplog.clear()
     with caplog.at_level(logging.WARNING):
         train(of, tmp_path / "out")
     (record,) = caplog.records

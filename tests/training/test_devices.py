@@ -24,7 +24,7 @@ def test_threads_are_fixed_by_the_plan(tiny: TinyStudy, tmp_path: Path) -> None:
         stages.train(of, tmp_path / "two", device="cpu", threads=1)
     stages.train(of, tmp_path / "one", device="cpu")
     assert files.read_json(tmp_path / "one" / "plan.json")["threads"] == 1
-    with pytest.raises(ConfigError, match=r"--threads 4096: expected 1 to \d+"):
+    with pytest.raises(ConfigError, match=r"--threads 4096: expected 1 to \d+, the number of cores"):
         stages.train(of, tmp_path / "many", device="cpu", threads=4096)
 
 

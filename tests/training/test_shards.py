@@ -1,5 +1,6 @@
 """Parts of a study for job arrays: disjoint, complete, in any order, and controls beside their sources."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masklab import stages
+from masklab import stages, stopping
+from masklab.archive import files
 from masklab.errors import ConfigError
 from masklab.training import shards
 from tests.conftest import TinyStudy, member_bytes
+from tests.training.conftest import Gradients
 
 
 @pytest.mark.parametrize("text", ["", "1", "0/2", "3/2", "1/0", "-1/2", "1/2/3", "a/b", "1.0/2", "²/3"])
@@ -74,3 +77,31 @@ def test_parts_in_any_order_make_the_whole_study(tiny: TinyStudy, train: Any, tm
     again = train(of, tmp_path / "parts", shard=shards.Shard(2, 3))
     assert again.written == []
     assert stages.show(tmp_path / "parts")["failures"] == []
+
+
+def test_controls_wait_for_sources_that_could_not_be_trained(
+    tiny: TinyStudy, train: Any, tmp_path: Path, gradients: Gradients
+) -> None:
+    of = tiny({"pruner": "biprop"}, {"pruner": "edge-popup"}, {"pruner": "shuffled", "of": "biprop-d0.5"})
+    gradients.fail_at = 1
+    outcome = train(of, tmp_path, engine="loop")
+    lost = sorted(member for members in outcome.lost.values() for member in members)
+    assert lost == ["biprop-d0.5/0000", "biprop-d0.5/0001", "shuffled-d0.5/0000", "shuffled-d0.5/0001"]
+    assert outcome.failed == []
+    gradients.fail_at = 0
+    again = train(of, tmp_path, engine="loop")
+    assert sorted(again.written) == lost
+    assert (again.lost, again.failed) == ({}, [])
+
+
+def test_whoever_waits_for_another_process_can_be_asked_to_stop(tmp_path: Path) -> None:
+    path, told = tmp_path / "c.lock", threading.Timer(0.5, lambda: stopping.ask(15))
+    try:
+        with files.claimed(path, wait=False) as mine, stopping.patiently():
+            assert mine
+            told.start()
+            with pytest.raises(stopping.Stopped), files.claimed(path, wait=True):
+                pass
+    finally:
+        told.join()
+        stopping.forget()

@@ -131,7 +131,7 @@ def analyze(
         seconds=bits_compared / _rate(members, max(sizes), threads) if pairs else 0.0,
         tiles=Parts(len(number.tiles), len(left.tiles)),
         pieces=Parts(len(number.pieces), len(left.pieces)),
-        needed=sections._needed(members, len(sizes)),
+        needed=sections.needed(members, len(sizes)),
         memory=memory,
         results=_results(archive, pairs, len(sizes), plan),
         meanwhile=_PER_EVALUATION * plan.evaluations if plan else 0,
@@ -157,7 +157,7 @@ def _pairs(members: int, sizes: list[int], memory: int) -> tuple[int, int, int]:
     """Members, pairs of them, and random twins of all."""
     if members < 2 or not sections.fits(members, len(sizes), memory):
         return members, 0, 0
-    spare = memory - sections._needed(members, len(sizes))
+    spare = memory - sections.needed(members, len(sizes))
     fitting = 1 + spare // (8 * len(sizes) * members**2)
     return members, members * (members - 1) // 2, min(twins.replicates(members, sum(sizes)), fitting)
 

@@ -44,8 +44,7 @@ def train(study: Study, out: files.Location, *, listener: Listener | None = None
     """
     settings.with_paths(study.analysis, None)
     asked, listener = run.Options(**options), listener or Silent()
-    plans.Wishes(None, asked.engine, asked.precision, asked.threads).check()
-    asked.workers.check()
+    run.check(asked)
     _require_installed(asked.backend)
     data = _data(study)
     with crews.Crew(asked.workers, data, listener) as crew:
@@ -73,16 +72,13 @@ def _surveyed(
 ) -> surveys.Work:
     """What is to be done, as `run.train` finds it."""
     record = records.resolve(study, data)
-    device = None
-    if options.device != "auto" or not files.exists(out / directory.PLAN):
-        device = crews.device(options.device, options.workers)
-    wishes = plans.Wishes(device, options.engine, options.precision, options.threads)
-    run._refuse_foreign(out)
+    wishes = run.wished(options, fresh=not files.exists(out / directory.PLAN))
+    run.refuse_foreign(out)
     places.require_possible(out)
     work = surveys.survey(study, out, record, wishes, False, crew.measure, options.shard)
     if options.retry_failed:  # failures on record would be forgotten
         own = [cohort for cohort in work.plan["cohorts"] if _names(cohort) <= work.mine]
-        work.pending = surveys._pending(study, work.stock, own, surveys.Outcome())
+        work.pending = surveys.pending(study, work.stock, own, surveys.Outcome())
     if work.pending:
         crew.require(work.plan["device"])
     return work
@@ -152,9 +148,9 @@ def _slots(out: files.Location, work: surveys.Work, crew: crews.Crew) -> int:
     """Workers of the backend that was asked for."""
     if not work.pending:  # nobody is asked
         return 1
-    workers = crew._fitting(out, work)
+    workers = crew.fitting(out, work)
     if workers.backend != "loky" and workers.address is not None:
-        return crew._opened(workers).slots
+        return crew.opened(workers).slots
     return workers.jobs or parallel.cores()
 
 
@@ -185,7 +181,7 @@ def _backends(
             workers = chosen
         elif name == "loky":
             here = replace(options.workers, backend="loky", address=None)
-            workers = crews.Crew(here, data, Silent())._fitting(out, work).jobs
+            workers = crews.Crew(here, data, Silent()).fitting(out, work).jobs
         else:
             workers = options.jobs or None
         known = workers is not None and (step is not None or not any(map(sum, rounds)))
@@ -199,7 +195,7 @@ def _memory(work: surveys.Work, options: run.Options, workers: int) -> Memory | 
         return None
     described = {row["name"]: row for row in work.record["populations"]}
     largest = max(
-        plans._need(work.record, described[cohort["population"]], work.plan).of(len(cohort["indices"]))
+        plans.need(work.record, described[cohort["population"]], work.plan).of(len(cohort["indices"]))
         for cohort in work.pending
     )
     here = min(workers, len(work.pending)) if options.backend == "loky" else None
