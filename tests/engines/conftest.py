@@ -68,7 +68,7 @@ def write(folder: Path, epochs: int) -> Path:
 def example(tmp_path_factory: pytest.TempPathFactory) -> Example:
     """A study whose cohorts last some seconds."""
     folder = tmp_path_factory.mktemp("example")
-    file = write(folder, epochs=30)
+    file = write(folder, epochs=24)
     command = processes.masklab("train", file, "--out", folder / "out", "--jobs", 1, *FLAGS)
     with processes.Program(command, folder / "log") as serial:
         assert serial.end() == 0, serial.said
@@ -85,7 +85,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass
 class Checkpoints:
-    """Checkpoints that a server was given, by cohort.
+    """Checkpoints that a server is given from now on, by cohort.
 
     Attributes:
         server: The server.
@@ -98,6 +98,9 @@ class Checkpoints:
     written: Counter[str] = field(default_factory=Counter)
     read: set[str] = field(default_factory=set)
     stored: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.server.requests()  # those of others
 
     def look(self) -> None:
         """See what came since the last look."""

@@ -66,7 +66,6 @@ def test_workers_are_killed_in_the_middle_of_a_cohort_till_none_is_left_and_one_
     url, seen = server.bucket("dask") + "/study", Checkpoints(server)
     for worker in cluster.workers:
         worker.wait_for(lambda worker=worker: "Registered to" in worker.said)
-    seen.look()
     where = ("--backend", "dask", "--address", cluster.file, "--out", url)
     with Program(processes.masklab("train", example.file, *where, *FLAGS), tmp_path / "log") as run:
         run.wait_for(lambda: seen.half_way(2))

@@ -85,7 +85,6 @@ def test_a_worker_is_killed_in_the_middle_of_a_cohort(
     cluster: Cluster, server: Server, example: Example, tmp_path: Path
 ) -> None:
     url, seen = server.bucket("ray") + "/study", Checkpoints(server)
-    seen.look()
     where = ("--backend", "ray", "--address", cluster.address, "--out", url)
     command = processes.masklab("train", example.file, *where, *FLAGS)
     with Program(command, tmp_path / "log", cluster.environment) as run:

@@ -210,7 +210,7 @@ def test_a_refused_upload_ends_the_training_which_goes_on_from_its_checkpoint(
     last = err.splitlines()[-1]
     assert last.startswith(f"masklab: cannot write {url}/members/edge-popup-d0.5/0000.safetensors: Forbidden")
     left = files.listing(files.location(url) / directory.CHECKPOINTS)
-    assert [name for name in left if name.endswith(".checkpoint")] == ["edge-popup-d0.5-0000.checkpoint"]
+    assert "edge-popup-d0.5-0000.checkpoint" in left
     server.requests()
     code, said, err = cli(*command)
     assert (code, said) == (0, f"{url}: 3 members trained, 0 already there\n")
