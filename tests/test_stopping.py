@@ -12,10 +12,12 @@ from masklab import stopping
 
 @pytest.fixture(autouse=True)
 def untouched() -> Iterator[None]:
-    before = {own: signal.getsignal(own) for own in stopping.SIGNALS}
+    before = {own: signal.signal(own, signal.SIG_DFL) for own in stopping.SIGNALS}
+    heard = stopping._state.listening, stopping._state.patient
+    stopping._state.listening, stopping._state.patient = False, 0
     yield
     stopping.forget()
-    stopping._state.listening, stopping._state.patient = False, 0
+    stopping._state.listening, stopping._state.patient = heard
     for own, handler in before.items():
         signal.signal(own, handler)
 

@@ -243,6 +243,9 @@ def key(archive: archives.Archive, ids: Sequence[str]) -> str:
     """
     summaries = archive.summaries
     sizes = [layer["size"] for layer in archive.study["network"]["layers"]]
+    for own in ids:
+        if own not in summaries:
+            archive.member(own)  # says what is wrong with it
     return study_file.digest([[[own, summaries[own]["digest"]] for own in ids], sizes])[:16]
 
 
